@@ -1,0 +1,3 @@
+"""Portable CPython for Linux: make it, prove it, pack it."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Careful reading and deterministic writing of zip and tar."""

@@ -1,0 +1,1 @@
+"""Vocabulary: targets, names, trees, errors. Imports nothing of ours from above."""

@@ -1,0 +1,87 @@
+"""Every way to fail is a class here, with its exit code and a remedy.
+
+The command line prints ``error: <message>`` and ``remedy: <remedy>`` and exits
+with ``exit_code``; no traceback reaches a user. The codes are documented in
+``docs/exit-codes.md``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ManypythonError(Exception):
+    """Base of every error that is meant for the user."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, remedy: str = "", log: Path | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.log = log
+        """File with the whole story (a build's log), if there is one."""
+
+
+class UsageError(ManypythonError):
+    """Arguments that make no sense: unknown version, unknown target, bad combination."""
+
+    exit_code = 2
+
+
+class TreeError(ManypythonError):
+    """The tree given is no Python prefix, or not one that can be worked on."""
+
+    exit_code = 3
+
+
+class RecipeError(ManypythonError):
+    """A recipe is wrong: unknown key, missing hash. The message has the dotted path."""
+
+    exit_code = 4
+
+
+class SourceError(ManypythonError):
+    """A source could not be had, or is not what its recipe says. Names each origin tried."""
+
+    exit_code = 5
+
+
+class HostToolError(ManypythonError):
+    """Programs the build needs are missing on this machine."""
+
+    exit_code = 6
+
+
+class BuildError(ManypythonError):
+    """A build step failed. ``log`` has the whole output."""
+
+    exit_code = 7
+
+
+class AuditError(ManypythonError):
+    """The tree does not meet the policy asked for, or a library cannot be located."""
+
+    exit_code = 8
+
+
+class VerifyError(ManypythonError):
+    """The tree did not prove portable."""
+
+    exit_code = 9
+
+
+class OutputError(ManypythonError):
+    """The output folder cannot be written, or is full."""
+
+    exit_code = 10
+
+
+class ArchiveError(ManypythonError):
+    """An archive is truncated, tampered with, or has a member that must not be unpacked."""
+
+    exit_code = 11
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C (128 + SIGINT), as shells have it."""

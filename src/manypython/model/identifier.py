@@ -1,0 +1,147 @@
+"""Names that parse and print back exactly: versions, build identifiers, archives."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from packaging.version import InvalidVersion, Version
+
+from manypython.model.errors import UsageError
+from manypython.model.target import Architecture, LibcFamily, Target
+
+_CP = re.compile(r"cp3(?P<minor>\d{1,2})t?")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a user asks for: ``3.13`` (newest), ``3.13.5`` (exactly), ``cp313``."""
+
+    text: str
+    major: int
+    minor: int
+    exact: Version | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Read a version request.
+
+        Raises:
+            UsageError: the text is no version request.
+        """
+        if match := _CP.fullmatch(text):
+            return cls(text, 3, int(match["minor"]))
+        try:
+            version = Version(text)
+        except InvalidVersion:
+            version = None
+        if version is None or len(version.release) not in (2, 3) or version.local:
+            raise UsageError(
+                f"{text!r} is no Python version",
+                remedy="give a version as 3.13, 3.13.5 or cp313",
+            )
+        exact = version if len(version.release) == 3 else None  # noqa: PLR2004
+        return cls(text, version.major, version.minor, exact)
+
+    def matches(self, version: Version) -> bool:
+        """Whether a release answers this request."""
+        if self.exact is not None:
+            return version == self.exact
+        return (version.major, version.minor) == (self.major, self.minor)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class BuildIdentifier:
+    """``cp313-manylinux_2_17_x86_64``, as cibuildwheel names builds."""
+
+    python_tag: str
+    target: Target
+
+    def __str__(self) -> str:
+        return f"{self.python_tag}-{self.target.platform_tag}"
+
+
+@dataclass(frozen=True)
+class BuildNumber:
+    """The day of the recipe set, ``20261121``: it dates every file of an archive.
+
+    Compared as a number by uv, so it only grows. It is data of the recipes and
+    not the day of the run: same inputs, same bytes.
+    """
+
+    value: int
+
+    def __post_init__(self) -> None:
+        try:
+            self._day()
+        except ValueError:
+            raise UsageError(
+                f"build number {self.value} is no date",
+                remedy="give it as YYYYMMDD, e.g. 20261121",
+            ) from None
+
+    def _day(self) -> datetime:
+        return datetime.strptime(str(self.value), "%Y%m%d").replace(tzinfo=UTC)
+
+    @property
+    def epoch(self) -> int:
+        """Midnight UTC of that day in seconds, the ``SOURCE_DATE_EPOCH`` of the build."""
+        return int(self._day().timestamp())
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+_ARTIFACT = re.compile(
+    r"cpython-(?P<version>[0-9a-z.]+)\+(?P<build>\d{8})-(?P<arch>[a-z0-9_]+?)-unknown-linux-"
+    r"(?P<abi>gnu|musl)(?:-(?P<variant>freethreaded|debug))?-install_only(?P<suffix>\.tar\.gz|\.tar\.zst|\.zip)"
+)
+
+
+@dataclass(frozen=True)
+class ArtifactName:
+    """``cpython-3.13.15+20261121-x86_64-unknown-linux-gnu-install_only.tar.gz``."""
+
+    version: Version
+    build: BuildNumber
+    architecture: Architecture
+    libc: LibcFamily
+    suffix: str
+    variant: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> ArtifactName:
+        """Read an archive's name; ``str()`` prints it back exactly.
+
+        Raises:
+            UsageError: the text is no archive name of ours.
+        """
+        match = _ARTIFACT.fullmatch(text)
+        if match is None or match["arch"] not in [a.value for a in Architecture]:
+            raise UsageError(f"{text!r} is no archive name")
+        try:
+            version = Version(match["version"])
+        except InvalidVersion:
+            raise UsageError(f"{text!r} has no valid version") from None
+        name = cls(
+            version,
+            BuildNumber(int(match["build"])),
+            Architecture(match["arch"]),
+            LibcFamily.GLIBC if match["abi"] == "gnu" else LibcFamily.MUSL,
+            match["suffix"],
+            match["variant"] or "",
+        )
+        if str(name) != text:
+            raise UsageError(f"{text!r} is not written as {name}")
+        return name
+
+    def __str__(self) -> str:
+        variant = f"-{self.variant}" if self.variant else ""
+        return (
+            f"cpython-{self.version}+{self.build}-{self.architecture}-unknown-linux-"
+            f"{self.libc.abi}{variant}-install_only{self.suffix}"
+        )

@@ -1,0 +1,84 @@
+"""What a build runs on: architecture, libc family and floor (PEP 600, PEP 656)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from manypython.model.errors import UsageError
+
+
+class Architecture(StrEnum):
+    """A machine, by the name PEP 425 platform tags use."""
+
+    X86_64 = "x86_64"
+    AARCH64 = "aarch64"
+
+
+class LibcFamily(StrEnum):
+    """The C library's family; the value is the platform tag's first word."""
+
+    GLIBC = "manylinux"
+    MUSL = "musllinux"
+
+    @property
+    def abi(self) -> str:
+        """The last part of a GNU triple: ``gnu`` or ``musl``."""
+        return "gnu" if self is LibcFamily.GLIBC else "musl"
+
+
+_TARGET = re.compile(r"(?P<arch>[a-z0-9_]+?)-(?P<libc>manylinux|musllinux)_(?P<major>\d+)_(?P<minor>\d+)")
+
+
+@dataclass(frozen=True, order=True)
+class Target:
+    """Architecture, libc family and the lowest version of that libc (the floor)."""
+
+    architecture: Architecture
+    libc: LibcFamily
+    floor: tuple[int, int]
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Read ``x86_64-manylinux_2_17``; ``str()`` prints it back exactly.
+
+        Raises:
+            UsageError: the text names no target.
+        """
+        match = _TARGET.fullmatch(text)
+        architectures = [a.value for a in Architecture]
+        if match is None or match["arch"] not in architectures:
+            raise UsageError(
+                f"unknown target {text!r}",
+                remedy=(
+                    "a target reads ARCH-manylinux_X_Y or ARCH-musllinux_X_Y, "
+                    f"with ARCH one of {', '.join(architectures)}; e.g. x86_64-manylinux_2_17"
+                ),
+            )
+        return cls(
+            Architecture(match["arch"]),
+            LibcFamily(match["libc"]),
+            (int(match["major"]), int(match["minor"])),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.architecture}-{self.libc}_{self.floor[0]}_{self.floor[1]}"
+
+    @property
+    def platform_tag(self) -> str:
+        """The wheel platform tag, ``manylinux_2_17_x86_64``."""
+        return f"{self.libc}_{self.floor[0]}_{self.floor[1]}_{self.architecture}"
+
+    @property
+    def triple(self) -> str:
+        """The triple archive names use, ``x86_64-unknown-linux-gnu``."""
+        return f"{self.architecture}-unknown-linux-{self.libc.abi}"
+
+    @property
+    def multiarch(self) -> str:
+        """CPython's and Debian's multiarch name, ``x86_64-linux-gnu``."""
+        return f"{self.architecture}-linux-{self.libc.abi}"
+
+
+DEFAULT_TARGET = Target(Architecture.X86_64, LibcFamily.GLIBC, (2, 17))

@@ -1,0 +1,1 @@
+"""A verified tree to archives."""

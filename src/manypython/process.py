@@ -1,0 +1,134 @@
+"""The one place that runs programs.
+
+Each program gets its own process group, so that Ctrl-C, or a failure in a
+build that runs beside it, ends a whole tree of compilers and not only ``make``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_TAIL_LINES = 400
+_running: set[subprocess.Popen[str]] = set()
+_lock = threading.Lock()
+_stopping = threading.Event()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a program did. ``output`` is its (last) combined output."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    output: str
+
+
+class ProgramError(Exception):
+    """A program exited with an error, or could not be started."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(f"{result.argv[0]} exited with {result.returncode}")
+        self.result = result
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    check: bool = True,
+) -> Result:
+    """Run a program to its end, with no standard input.
+
+    Args:
+        argv: the program and its arguments; no shell is involved.
+        cwd: folder to run in.
+        env: the whole environment; ``None`` inherits ours.
+        log: file the output is appended to, line by line.
+        on_line: called with each line of output, for progress.
+        check: whether an exit status other than 0 is an error.
+
+    Raises:
+        ProgramError: it could not be started, or failed and ``check`` is set.
+    """
+    words = tuple(str(word) for word in argv)
+    tail: deque[str] = deque(maxlen=_TAIL_LINES)
+    with contextlib.ExitStack() as stack:
+        sink = stack.enter_context(log.open("a", encoding="utf-8")) if log else None
+        try:
+            process = _start(words, cwd, env)
+        except OSError as error:
+            raise ProgramError(Result(words, 127, str(error))) from None
+        try:
+            assert process.stdout is not None  # noqa: S101  (stdout=PIPE)
+            for line in process.stdout:
+                tail.append(line)
+                if sink:
+                    sink.write(line)
+                if on_line and line.strip():
+                    on_line(line.rstrip())
+            returncode = process.wait()
+        except BaseException:
+            _kill(process)
+            raise
+        finally:
+            with _lock:
+                _running.discard(process)
+            if process.stdout is not None:
+                process.stdout.close()
+    result = Result(words, returncode, "".join(tail))
+    if check and returncode != 0:
+        raise ProgramError(result)
+    return result
+
+
+def terminate_all() -> None:
+    """End every program that runs now and refuse to start others (Ctrl-C, a sibling's failure)."""
+    _stopping.set()
+    with _lock:
+        victims = list(_running)
+    for process in victims:
+        _kill(process)
+
+
+def allow_start() -> None:
+    """Take a ``terminate_all`` back once everything it ended is gone."""
+    _stopping.clear()
+
+
+def _start(
+    argv: tuple[str, ...], cwd: Path | None, env: Mapping[str, str] | None
+) -> subprocess.Popen[str]:
+    with _lock:
+        if _stopping.is_set():
+            raise ProgramError(Result(argv, 130, "not started: the run is being stopped\n"))
+        process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=dict(env) if env is not None else None,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        _running.add(process)
+        return process
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

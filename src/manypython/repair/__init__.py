@@ -1,0 +1,1 @@
+"""An installed prefix to a portable tree: audit, graft, relocate."""

@@ -1,0 +1,1 @@
+"""Pure text patchers, one per kind of file."""

@@ -1,0 +1,1 @@
+"""Proof that a tree is portable."""
