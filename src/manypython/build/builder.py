@@ -1,0 +1,227 @@
+"""Builds recipes: each once, cached by the digest of all its inputs, side by side.
+
+A build happens in a scratch folder and is renamed into the cache when it is
+whole, so a half-finished one is never taken for finished. A lock per digest lets
+a second process wait for the first and then use what it made.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import inspect
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from manypython import process
+from manypython.build import cpython, steps
+from manypython.build.sources import FetchedSource
+from manypython.build.toolchain import Toolchain
+from manypython.model.errors import BuildError, OutputError
+from manypython.model.tree import NEUTRAL_PREFIX
+from manypython.progress import Reporter
+from manypython.recipes.model import Recipe
+
+@dataclass(frozen=True)
+class Built:
+    """One finished build in the cache."""
+
+    recipe: Recipe
+    source: FetchedSource
+    key: str
+    """Digest of all inputs."""
+    folder: Path
+
+    @property
+    def prefix(self) -> Path:
+        """What was installed: ``include/``, ``lib/``, ``bin/`` ..."""
+        return self.folder / NEUTRAL_PREFIX.strip("/")
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all builds of one run share."""
+
+    toolchain: Toolchain
+    cache: Path
+    epoch: int
+    reporter: Reporter
+    jobs: int
+
+
+def key_of(
+    recipe: Recipe, sha256: str, dependencies: Iterable[Built], toolchain: Toolchain, epoch: int
+) -> str:
+    """The digest of everything that decides a build's bytes."""
+    facts = {key: value for key, value in asdict(recipe).items() if key != "source"}
+    inputs = {
+        "recipe": {key: str(value) for key, value in sorted(facts.items())},
+        "source": sha256,
+        "dependencies": sorted(built.key for built in dependencies),
+        "toolchain": toolchain.identity,
+        "epoch": epoch,
+        # the code that decides a build's bytes: what runs the steps, and the recipe's own
+        "code": [inspect.getsource(part) for part in (steps.Workshop, _step(recipe))],
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def _step(recipe: Recipe) -> Callable[[steps.Workshop], None]:
+    return cpython.build if recipe.build == "cpython" else steps.STEPS[recipe.build]
+
+
+def build_all(
+    recipes: tuple[Recipe, ...],
+    fetch: Callable[[Recipe], FetchedSource],
+    site: Site,
+) -> dict[str, Built]:
+    """Build recipes in dependency order, independent ones side by side.
+
+    Args:
+        recipes: dependencies before those that need them.
+        fetch: gives a recipe's source archive.
+        site: toolchain, cache, progress.
+
+    Returns:
+        Each recipe's name and its finished build.
+
+    Raises:
+        BuildError: one failed; those that ran beside it are ended.
+    """
+    done: dict[str, Built] = {}
+    names = {recipe.name for recipe in recipes}
+    waiting = list(recipes)
+    with concurrent.futures.ThreadPoolExecutor(max(1, min(2, site.jobs))) as pool:
+        running: dict[concurrent.futures.Future[Built], Recipe] = {}
+        try:
+            while waiting or running:
+                for recipe in [r for r in waiting if {*r.needs} & names <= done.keys()]:
+                    waiting.remove(recipe)
+                    needed = _closure(recipe, done)
+                    running[pool.submit(_fetch_and_build, recipe, fetch, needed, site)] = recipe
+                finished, _ = concurrent.futures.wait(
+                    running, return_when=concurrent.futures.FIRST_COMPLETED
+                )
+                for future in finished:
+                    done[running.pop(future).name] = future.result()
+        except BaseException:
+            process.terminate_all()
+            pool.shutdown(cancel_futures=True)
+            process.allow_start()
+            raise
+    return done
+
+
+def _closure(recipe: Recipe, done: dict[str, Built]) -> tuple[Built, ...]:
+    """Everything a recipe needs, also what its needs need, in a fixed order."""
+    found: dict[str, Built] = {}
+    for name in recipe.needs:
+        if name in done:
+            for built in (*_closure(done[name].recipe, done), done[name]):
+                found.setdefault(built.recipe.name, built)
+    return tuple(found.values())
+
+
+def _fetch_and_build(
+    recipe: Recipe,
+    fetch: Callable[[Recipe], FetchedSource],
+    needed: tuple[Built, ...],
+    site: Site,
+) -> Built:
+    source = fetch(recipe)
+    key = key_of(recipe, source.sha256, needed, site.toolchain, site.epoch)
+    label = f"{recipe.name}-{recipe.version}-{key[:16]}"
+    built = Built(recipe, source, key, site.cache / "builds" / label)
+    if built.folder.is_dir():
+        return built
+    try:
+        for name in ("builds", "logs", "locks", "work"):
+            (site.cache / name).mkdir(parents=True, exist_ok=True)
+        with FileLock(site.cache / "locks" / f"{label}.lock"):
+            if not built.folder.is_dir():
+                _build(built, needed, site)
+    except OSError as error:
+        raise OutputError(
+            f"{site.cache}: cannot write the build of {recipe.name}: {error.strerror or error}",
+            remedy="free some room or name another folder with --cache-dir",
+        ) from None
+    return built
+
+
+def _build(built: Built, needed: tuple[Built, ...], site: Site) -> None:
+    recipe, label = built.recipe, built.folder.name
+    log = site.cache / "logs" / f"{label}.log"
+    log.unlink(missing_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f"{recipe.name}-", dir=site.cache / "work"))
+    try:
+        with site.reporter.step(f"build {recipe.name} {recipe.version}") as step:
+            shop = steps.Workshop(
+                recipe=recipe,
+                toolchain=site.toolchain,
+                source=_root(unpack_source(built.source.path, work / "source"), recipe),
+                dependencies=stage(needed, work / "deps"),
+                destination=work / "out",
+                log=log,
+                step=step,
+                jobs=site.jobs,
+                epoch=site.epoch,
+            )
+            _step(recipe)(shop)
+            _tidy(shop)
+        os.replace(work / "out", built.folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _root(top: Path, recipe: Recipe) -> Path:
+    """The folder that is built: some archives (git's of expat) keep it below their top."""
+    nested = top / recipe.folder
+    return nested if nested.is_dir() else top
+
+
+def _tidy(shop: steps.Workshop) -> None:
+    """Drop libtool archives (they name build folders) and check that every soname is there."""
+    for path in shop.destination.rglob("*.la"):
+        path.unlink()
+    library = shop.destination / NEUTRAL_PREFIX.strip("/") / "lib"
+    lacking = [soname for soname in shop.recipe.provides if not (library / soname).exists()]
+    if lacking:
+        raise BuildError(
+            f"building {shop.recipe.name} {shop.recipe.version} made no {', '.join(lacking)}",
+            remedy="the recipe's `provides` names sonames its build must install",
+            log=shop.log,
+        )
+
+
+def stage(needed: Iterable[Built], folder: Path) -> Path:
+    """Merge what was installed by several builds into one ``include/`` and ``lib/``."""
+    for name in ("include", "lib"):
+        (folder / name).mkdir(parents=True)
+    for built in needed:
+        shutil.copytree(built.prefix, folder, symlinks=True, dirs_exist_ok=True)
+    return folder
+
+
+def unpack_source(archive: Path, folder: Path) -> Path:
+    """Unpack a source archive (its hash is known) and return its one top folder.
+
+    Raises:
+        BuildError: it has not exactly one top folder.
+    """
+    with tarfile.open(archive) as tar:
+        if hasattr(tarfile, "data_filter"):
+            tar.extractall(folder, filter="tar")
+        else:  # Python 3.11.0 to 3.11.3
+            tar.extractall(folder)  # noqa: S202  (its sha256 is pinned by the recipe)
+    tops = list(folder.iterdir())
+    if len(tops) != 1:
+        raise BuildError(f"{archive}: holds {len(tops)} top folders, one is expected")
+    return tops[0]

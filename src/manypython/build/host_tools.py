@@ -1,0 +1,127 @@
+"""What source packages need from the host, looked up before anything is built."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from manypython import process
+from manypython.model.errors import HostToolError
+from manypython.progress import Reporter
+
+
+@dataclass(frozen=True)
+class HostTool:
+    """A program, a probe that proves it whole, and who packages it."""
+
+    program: str
+    apt: str
+    dnf: str
+    probe: tuple[str, ...] = ()
+    """Arguments with which it must exit 0; empty: it need only be on PATH."""
+    file: str = ""
+    """Not a program but this file."""
+
+
+_TOOLS = {
+    tool.program: tool
+    for tool in (
+        HostTool("make", "make", "make"),
+        # Debian's perl-base is on every machine but lacks what OpenSSL's Configure loads.
+        HostTool(
+            "perl",
+            "perl",
+            "perl-core",
+            ("-MIPC::Cmd", "-MTime::Piece", "-MFile::Compare", "-MFindBin", "-e", "1"),
+        ),
+        HostTool("autoreconf", "autoconf", "autoconf"),
+        HostTool("aclocal", "automake", "automake"),
+        HostTool("libtoolize", "libtool", "libtool"),
+        HostTool("m4", "m4", "m4"),
+        # libffi's configure.ac uses a macro that libtool ships with libltdl
+        HostTool("ltdl.m4", "libltdl-dev", "libtool-ltdl-devel", file="/usr/share/aclocal/ltdl.m4"),
+    )
+}
+
+
+def missing(programs: Iterable[str]) -> tuple[HostTool, ...]:
+    """Which of these the host lacks, in a fixed order."""
+    return tuple(tool for name in sorted(set(programs)) if not _works(tool := _tool(name)))
+
+
+def require(programs: Iterable[str], *, install: bool, reporter: Reporter) -> None:
+    """Make sure the host has these programs.
+
+    Args:
+        programs: names as recipes give them.
+        install: install what is missing with the system's package manager (needs root).
+        reporter: told what is installed.
+
+    Raises:
+        HostToolError: some are missing; the remedy is the command that installs them.
+    """
+    lacking = missing(programs)
+    if not lacking:
+        return
+    command = install_command(lacking)
+    names = ", ".join(tool.program for tool in lacking)
+    if not install or command is None or os.geteuid() != 0:
+        raise HostToolError(
+            f"the build needs programs this machine lacks: {names}",
+            remedy=_advice(lacking),
+        )
+    reporter.note(f"installing what the build needs from the host: {' '.join(command)}")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        with reporter.step("install host tools", names) as step:
+            if command[0] == "apt-get":
+                process.run(("apt-get", "update"), env=environment, on_line=step.line)
+            process.run(command, env=environment, on_line=step.line)
+    except process.ProgramError as error:
+        raise HostToolError(
+            f"could not install {names}: {' '.join(command)} failed:\n{_tail(error.result.output)}",
+            remedy=_advice(lacking),
+        ) from None
+    if still := missing(tool.program for tool in lacking):
+        names = ", ".join(tool.program for tool in still)
+        raise HostToolError(f"installed, but still not working: {names}", remedy=_advice(still))
+
+
+def install_command(tools: Iterable[HostTool]) -> tuple[str, ...] | None:
+    """The command of this host's package manager, or None where it has neither apt-get nor dnf."""
+    tools = tuple(tools)
+    if shutil.which("apt-get"):
+        packages = sorted({tool.apt for tool in tools})
+        return ("apt-get", "install", "-y", "--no-install-recommends", *packages)
+    if shutil.which("dnf"):
+        return ("dnf", "install", "-y", *sorted({tool.dnf for tool in tools}))
+    return None
+
+
+def _advice(tools: tuple[HostTool, ...]) -> str:
+    apt = " ".join(sorted({tool.apt for tool in tools}))
+    dnf = " ".join(sorted({tool.dnf for tool in tools}))
+    return (
+        f"run: apt-get install -y {apt}   (Fedora, RHEL: dnf install -y {dnf}), "
+        "or pass --install-host-tools as root"
+    )
+
+
+def _tool(name: str) -> HostTool:
+    return _TOOLS.get(name) or HostTool(name, name, name)
+
+
+def _works(tool: HostTool) -> bool:
+    if tool.file:
+        return Path(tool.file).is_file()
+    found = shutil.which(tool.program)
+    if found is None or not tool.probe:
+        return found is not None
+    return process.run((found, *tool.probe), check=False).returncode == 0
+
+
+def _tail(output: str) -> str:
+    return "\n".join(output.splitlines()[-12:])

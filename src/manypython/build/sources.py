@@ -1,0 +1,221 @@
+"""Source archives: had from the first origin that has the right bytes.
+
+Origins in order: the cache, ``--source-dir``, upstream, the Debian source package.
+A download is hashed while it is written beside its place and renamed into it only
+when size and sha256 agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import urllib3
+from filelock import FileLock
+
+from manypython.build import debian
+from manypython.model.errors import OutputError, SourceError
+from manypython.progress import Reporter, Step
+from manypython.recipes.model import Recipe
+
+_CHUNK = 1 << 20
+_TIMEOUT = urllib3.Timeout(connect=10, read=60)
+_unreachable: set[str] = set()
+"""Hosts whose name did not resolve or that refused: asked once per run."""
+
+
+@dataclass(frozen=True)
+class FetchedSource:
+    """An archive that is here and is what its recipe says."""
+
+    path: Path
+    sha256: str
+    origin: str
+    """``cache``, ``source-dir``, ``upstream`` or ``debian``."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """Bytes that would do: upstream's archive or Debian's."""
+
+    file: str
+    sha256: str
+    size: int
+
+
+def fetch(
+    recipe: Recipe,
+    cache: Path,
+    *,
+    reporter: Reporter,
+    source_dir: Path | None = None,
+    offline: bool = False,
+) -> FetchedSource:
+    """Get a recipe's source archive.
+
+    Args:
+        recipe: says which bytes are wanted and where they are.
+        cache: folder of the whole cache; archives stand in ``sources/<sha256>/``.
+        reporter: shows downloads.
+        source_dir: a folder of archives to look in, by upstream's or Debian's file name.
+        offline: leave the network alone.
+
+    Raises:
+        SourceError: no origin has it; each is named with its reason.
+        OutputError: the cache cannot be written.
+    """
+    failures: list[str] = []
+    candidates = _candidates(recipe)
+    try:
+        (cache / "locks").mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / "locks" / f"source-{recipe.source.sha256[:16]}.lock"):
+            for candidate in candidates:
+                path = cache / "sources" / candidate.sha256 / candidate.file
+                if path.is_file():
+                    reason = _mismatch(path, candidate)
+                    if not reason:
+                        return FetchedSource(path, candidate.sha256, "cache")
+                    failures.append(f"cache {path}: {reason}")
+                    path.unlink()
+            if not failures:
+                failures.append("cache: not there")
+            if source_dir is not None:
+                for candidate in candidates:
+                    found = _from_folder(candidate, source_dir, cache, failures)
+                    if found:
+                        return found
+            if offline:
+                failures.append("network: not asked (--offline)")
+            else:
+                for origin, url, candidate in _addresses(recipe, candidates, failures):
+                    found = _download(recipe, origin, url, candidate, cache, reporter, failures)
+                    if found:
+                        return found
+    except OSError as error:
+        raise OutputError(
+            f"{cache}: cannot write {recipe.name}'s source: {error.strerror or error}",
+            remedy="free some room or name another folder with --cache-dir",
+        ) from None
+    raise SourceError(
+        f"the source of {recipe.name} {recipe.version} cannot be had\n"
+        + "\n".join(f"  {failure}" for failure in failures),
+        remedy=f"put {candidates[0].file} (sha256 {candidates[0].sha256}) into a folder "
+        "and pass it with --source-dir",
+    )
+
+
+def _candidates(recipe: Recipe) -> tuple[_Candidate, ...]:
+    source = recipe.source
+    upstream = _Candidate(source.file, source.sha256, source.size)
+    if source.debian is None:
+        return (upstream,)
+    return (upstream, _Candidate(source.debian.file, source.debian.sha256, source.debian.size))
+
+
+def _addresses(
+    recipe: Recipe, candidates: tuple[_Candidate, ...], failures: list[str]
+) -> Iterator[tuple[str, str, _Candidate]]:
+    yield "upstream", recipe.source.url, candidates[0]
+    if recipe.source.debian is not None:
+        mirrors = debian.mirrors()
+        if not mirrors:
+            failures.append(f"debian: {debian.NO_MIRROR}")
+        for mirror in mirrors:
+            url = debian.pool_url(mirror, recipe.source.debian)
+            yield "debian", url, candidates[1]
+
+
+def _from_folder(
+    candidate: _Candidate, folder: Path, cache: Path, failures: list[str]
+) -> FetchedSource | None:
+    path = folder / candidate.file
+    reason = _mismatch(path, candidate) if path.is_file() else "not there"
+    if reason:
+        failures.append(f"source-dir {path}: {reason}")
+        return None
+    place = _place(cache, candidate)
+    scratch = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(path, scratch)
+        scratch.replace(place)
+    finally:
+        scratch.unlink(missing_ok=True)
+    return FetchedSource(place, candidate.sha256, "source-dir")
+
+
+def _download(  # noqa: PLR0913  (one call, all named alike)
+    recipe: Recipe,
+    origin: str,
+    url: str,
+    candidate: _Candidate,
+    cache: Path,
+    reporter: Reporter,
+    failures: list[str],
+) -> FetchedSource | None:
+    host = urllib3.util.parse_url(url).host or ""
+    if host in _unreachable:
+        failures.append(f"{origin} {url}: {host} is not reachable")
+        return None
+    place = _place(cache, candidate)
+    scratch = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        with reporter.step(f"download {recipe.name} {recipe.version}", origin) as step:
+            _save(url, scratch, step)
+            reason = _mismatch(scratch, candidate)
+        if reason:
+            failures.append(f"{origin} {url}: {reason}")
+            return None
+        scratch.replace(place)
+    except urllib3.exceptions.HTTPError as error:
+        if isinstance(error, urllib3.exceptions.MaxRetryError | urllib3.exceptions.NewConnectionError):
+            _unreachable.add(host)
+        failures.append(f"{origin} {url}: {_plain(error)}")
+        return None
+    finally:
+        scratch.unlink(missing_ok=True)
+    return FetchedSource(place, candidate.sha256, origin)
+
+
+def _save(url: str, path: Path, step: Step) -> None:
+    proxy = urllib3.util.parse_url(url).scheme == "https" and os.environ.get("https_proxy")
+    pool = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
+    retries = urllib3.Retry(total=2, connect=0, read=2, redirect=5, backoff_factor=0.5)
+    with pool.request(
+        "GET", url, preload_content=False, timeout=_TIMEOUT, retries=retries, decode_content=False
+    ) as response:
+        if response.status != 200:  # noqa: PLR2004
+            raise urllib3.exceptions.HTTPError(f"answered {response.status} {response.reason}")
+        total = int(response.headers.get("Content-Length", 0))
+        done = 0
+        with path.open("wb") as sink:
+            for chunk in response.stream(_CHUNK):
+                sink.write(chunk)
+                done += len(chunk)
+                step.line(f"{done >> 20} of {total >> 20} MiB")
+
+
+def _mismatch(path: Path, candidate: _Candidate) -> str:
+    """Why these are not the bytes wanted; empty when they are."""
+    size = path.stat().st_size
+    if candidate.size and size < candidate.size:
+        return f"truncated: {size} of {candidate.size} bytes"
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    return "" if found == candidate.sha256 else f"wrong sha256: {found}, expected {candidate.sha256}"
+
+
+def _place(cache: Path, candidate: _Candidate) -> Path:
+    folder = cache / "sources" / candidate.sha256
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / candidate.file
+
+
+def _plain(error: Exception) -> str:
+    """The innermost reason of an urllib3 error, without object addresses."""
+    reason = getattr(error, "reason", None) or error
+    text = str(reason).rpartition(">: ")[2] or str(reason)
+    return text.rpartition("): ")[2] or text

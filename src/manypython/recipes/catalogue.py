@@ -1,0 +1,105 @@
+"""All recipes: choosing a CPython, and everything it needs in build order."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from manypython.model.errors import RecipeError, UsageError
+from manypython.model.identifier import BuildNumber, Spec
+from manypython.recipes.model import Recipe, read_recipe
+
+_DATA = ("series.toml", "extensions.toml")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The recipes of one day."""
+
+    recipes: dict[str, Recipe]
+    build: BuildNumber
+
+    def pythons(self) -> tuple[Recipe, ...]:
+        """The CPython recipes, oldest first."""
+        chosen = (recipe for recipe in self.recipes.values() if recipe.build == "cpython")
+        return tuple(sorted(chosen, key=lambda recipe: recipe.version))
+
+    def libraries(self) -> tuple[Recipe, ...]:
+        """All other recipes, by name."""
+        return tuple(r for _, r in sorted(self.recipes.items()) if r.build != "cpython")
+
+    def select(self, spec: Spec) -> Recipe:
+        """The newest CPython that answers a request; a pre-release only where there is no release.
+
+        Raises:
+            UsageError: no recipe answers it; the near ones are named.
+        """
+        pythons = self.pythons()
+        found = [recipe for recipe in pythons if spec.matches(recipe.version)]
+        final = [recipe for recipe in found if not recipe.version.is_prerelease]
+        if final or found:
+            return (final or found)[-1]
+        same = [str(r.version) for r in pythons if r.version.minor == spec.minor]
+        near = same or [str(r.version) for r in pythons if abs(r.version.minor - spec.minor) <= 1]
+        names = ", ".join(near or [str(r.version) for r in pythons])
+        raise UsageError(
+            f"no recipe for CPython {spec}; near ones: {names}",
+            remedy="`manypython recipes` lists what can be built",
+        )
+
+    def closure(self, recipe: Recipe) -> tuple[Recipe, ...]:
+        """A CPython and every library it needs, dependencies first.
+
+        Raises:
+            RecipeError: a need has no recipe, or needs go round in a circle.
+        """
+        order: dict[str, Recipe] = {}
+        self._visit(recipe, recipe.version, (), order)
+        return tuple(order.values())
+
+    def _visit(
+        self, recipe: Recipe, python: Version, path: tuple[str, ...], order: dict[str, Recipe]
+    ) -> None:
+        if recipe.name in path:
+            raise RecipeError(f"{recipe.name}.toml: needs: go in a circle: {' -> '.join(path)}")
+        if recipe.name in order:
+            return
+        for name in recipe.needs:
+            if name not in self.recipes:
+                raise RecipeError(f"{recipe.name}.toml: needs: there is no recipe {name!r}")
+            if self.recipes[name].used_by(python):
+                self._visit(self.recipes[name], python, (*path, recipe.name), order)
+        order[recipe.name] = recipe
+
+
+@functools.cache
+def catalogue() -> Catalogue:
+    """The recipes this package ships.
+
+    Raises:
+        RecipeError: one of them is wrong.
+    """
+    folder = resources.files("manypython.recipes")
+    files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    recipes = (
+        read_recipe((folder / name).read_text(encoding="utf-8"), name)
+        for name in files
+        if name not in _DATA
+    )
+    series = tomllib.loads((folder / "series.toml").read_text(encoding="utf-8"))
+    return Catalogue({r.name: r for r in recipes}, BuildNumber(series["build"]))
+
+
+def required_modules(python: Version) -> frozenset[str]:
+    """Names of the extension modules a CPython of this version must have (``extensions.toml``)."""
+    text = resources.files("manypython.recipes").joinpath("extensions.toml").read_text()
+    names: set[str] = set()
+    for group in tomllib.loads(text)["modules"]:
+        if SpecifierSet(group["pythons"], prereleases=True).contains(python):
+            names.update(group["names"])
+    return frozenset(names)
