@@ -47,6 +47,7 @@ def run(
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
     check: bool = True,
+    user: int | None = None,
 ) -> Result:
     """Run a program to its end, with no standard input.
 
@@ -57,6 +58,7 @@ def run(
         log: file the output is appended to, line by line.
         on_line: called with each line of output, for progress.
         check: whether an exit status other than 0 is an error.
+        user: uid and gid to run as; only root may ask for another than its own.
 
     Raises:
         ProgramError: it could not be started, or failed and ``check`` is set.
@@ -66,7 +68,7 @@ def run(
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(log.open("a", encoding="utf-8")) if log else None
         try:
-            process = _start(words, cwd, env)
+            process = _start(words, cwd, env, user)
         except OSError as error:
             raise ProgramError(Result(words, 127, str(error))) from None
         try:
@@ -107,7 +109,7 @@ def allow_start() -> None:
 
 
 def _start(
-    argv: tuple[str, ...], cwd: Path | None, env: Mapping[str, str] | None
+    argv: tuple[str, ...], cwd: Path | None, env: Mapping[str, str] | None, user: int | None
 ) -> subprocess.Popen[str]:
     with _lock:
         if _stopping.is_set():
@@ -123,6 +125,9 @@ def _start(
             encoding="utf-8",
             errors="replace",
             start_new_session=True,
+            user=user,
+            group=user,
+            extra_groups=[] if user is not None else None,
         )
         _running.add(process)
         return process

@@ -178,8 +178,7 @@ def sqlite(shop: Workshop) -> None:
     """sqlite's autosetup; the full source tree would also build a Tcl binding, the amalgamation not."""
     tcl = ("--disable-tcl",) if (shop.source / "src").is_dir() else ()
     shop.run("./configure", f"--prefix={NEUTRAL_PREFIX}", *tcl, *shop.recipe.arguments)
-    shop.make()
-    shop.run("make", "install", f"DESTDIR={shop.destination}")
+    shop.make("install-dll", "install-headers", f"DESTDIR={shop.destination}")
 
 
 def zstd(shop: Workshop) -> None:

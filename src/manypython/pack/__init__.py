@@ -1,1 +1,93 @@
-"""A verified tree to archives."""
+"""A verified tree to archives: one tree, three wrappings."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from manypython.archives import write
+from manypython.archives.members import Member, below, complete, of_folder
+from manypython.model.identifier import ArtifactName
+from manypython.model.tree import VerifiedTree
+from manypython.pack import pybi
+from manypython.pack.facts import LICENSES, SHARE, Facts
+from manypython.progress import Reporter
+
+_TOP = "python"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One archive that was written."""
+
+    path: Path
+    sha256: str
+    size: int
+    """Bytes."""
+
+
+def pack(
+    tree: VerifiedTree, facts: Facts, *, dist: Path, reporter: Reporter, jobs: int
+) -> tuple[Artifact, ...]:
+    """Write ``.tar.gz``, ``.tar.zst`` and ``.zip``, each with its ``.sha256``, and the facts.
+
+    Args:
+        tree: what is packed; it is only read.
+        facts: what the archives say of themselves.
+        dist: the folder they go to.
+        reporter: told what is written.
+        jobs: archives compressed side by side.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    plain = (*of_folder(tree.root), *_own(facts))
+    members = {
+        ".tar.zst": below(_TOP, plain),
+        ".tar.gz": below(_TOP, plain),
+        ".zip": complete(pybi.members(tree, facts, plain)),
+    }
+    variant = "freethreaded" if tree.threaded else "debug" if tree.debug else ""
+    names = {
+        suffix: ArtifactName(
+            tree.version, facts.build, facts.target.architecture, facts.target.libc, suffix, variant
+        )
+        for suffix in members
+    }
+    epoch = facts.build.epoch
+    with reporter.step("pack", f"{len(plain)} files"), ProcessPoolExecutor(jobs) as pool:
+        running = [
+            pool.submit(write.WRITERS[suffix], dist / str(names[suffix]), members[suffix], epoch)
+            for suffix in members
+        ]
+        for future in running:
+            future.result()
+    artifacts = tuple(_artifact(dist / str(names[suffix])) for suffix in sorted(members))
+    for artifact in artifacts:
+        write.text(
+            artifact.path.with_name(f"{artifact.path.name}.sha256"),
+            f"{artifact.sha256}  {artifact.path.name}\n",
+        )
+    stem = str(names[".zip"]).removesuffix(".zip")
+    write.text(dist / f"{stem}.json", facts.as_json())
+    return artifacts
+
+
+def _own(facts: Facts) -> list[Member]:
+    """The files that only an archive has: its facts, bill of materials and licence texts."""
+    texts = {
+        f"{SHARE}/manypython.json": facts.as_json(),
+        f"{SHARE}/sbom.cdx.json": facts.sbom(),
+    }
+    for source in facts.sources:
+        for name, text in source.texts:
+            texts[f"{LICENSES}/{source.name}/{name}"] = text
+    return [Member(PurePosixPath(name), text.encode()) for name, text in texts.items()]
+
+
+def _artifact(path: Path) -> Artifact:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Artifact(path, digest, path.stat().st_size)

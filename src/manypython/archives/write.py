@@ -1,0 +1,115 @@
+"""Deterministic writing: same members, same bytes, on any machine with the same zlib and zstd."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import zstandard
+
+from manypython.archives.members import Member
+from manypython.model.errors import OutputError
+
+_GZIP_LEVEL = 9
+_ZSTD_LEVEL = 19
+_WINDOW_LOG = 27
+"""128 MiB: the most that uv and ``tar --zstd`` accept without a flag."""
+
+
+def tar_gz(path: Path, members: tuple[Member, ...], epoch: int) -> None:
+    """Write a ``.tar.gz``; its header has neither a name nor the time of day."""
+    with _whole(path) as file, gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=epoch) as packed:
+        _tar(packed, members, epoch)
+
+
+def tar_zst(path: Path, members: tuple[Member, ...], epoch: int) -> None:
+    """Write a ``.tar.zst`` in one frame; the thread count is fixed, for it decides the bytes."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        _ZSTD_LEVEL, window_log=_WINDOW_LOG, enable_ldm=True, threads=0, write_checksum=True
+    )
+    compressor = zstandard.ZstdCompressor(compression_params=parameters)
+    with _whole(path) as file, compressor.stream_writer(file, closefd=False) as packed:
+        _tar(packed, members, epoch)
+
+
+def zip_file(path: Path, members: tuple[Member, ...], epoch: int) -> None:
+    """Write a ``.zip`` with Unix modes and symbolic links as Info-ZIP keeps them."""
+    moment = time.gmtime(epoch)[:6]
+    with _whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        for member in members:
+            name = f"{member.name}/" if member.is_folder else str(member.name)
+            info = zipfile.ZipInfo(name, moment)
+            info.create_system = 3  # Unix
+            kind = stat.S_IFLNK if member.link else stat.S_IFDIR if member.is_folder else stat.S_IFREG
+            info.external_attr = (kind | member.mode) << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            if member.is_folder or member.link:
+                info.compress_type = zipfile.ZIP_STORED
+            packed.writestr(info, member.link.encode() if member.link else member.read())
+
+
+WRITERS: dict[str, Callable[[Path, tuple[Member, ...], int], None]] = {
+    ".tar.gz": tar_gz,
+    ".tar.zst": tar_zst,
+    ".zip": zip_file,
+}
+
+
+def _tar(sink: IO[bytes], members: tuple[Member, ...], epoch: int) -> None:
+    with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as tar:
+        for member in members:
+            info = tarfile.TarInfo(str(member.name))
+            info.mtime, info.mode = epoch, member.mode
+            if member.link:
+                info.type, info.linkname = tarfile.SYMTYPE, member.link
+                tar.addfile(info)
+            elif member.is_folder:
+                info.type = tarfile.DIRTYPE
+                tar.addfile(info)
+            else:
+                data = member.read()
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears under its name only when it is written whole.
+
+    Raises:
+        OutputError: the folder cannot be written, or is full.
+    """
+    scratch = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with open(number, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(scratch).chmod(0o644)
+        Path(scratch).replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path.parent}: cannot write {path.name}: {error.strerror or error}",
+            remedy="free some room or name another folder",
+        ) from None
+    finally:
+        if scratch:
+            Path(scratch).unlink(missing_ok=True)
+
+
+def text(path: Path, content: str) -> None:
+    """Write a small text file whole or not at all."""
+    with _whole(path) as file:
+        file.write(content.encode())

@@ -1,0 +1,114 @@
+"""What an archive says of itself: ``manypython.json`` and the SBOM."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cyclonedx.model import HashAlgorithm, HashType
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.license import DisjunctiveLicense
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
+
+from manypython import __version__
+from manypython.model.identifier import BuildNumber
+from manypython.model.target import Target
+
+_NAMESPACE = uuid.UUID("5a2f0f7e-6f0c-5d3c-9a51-6d616e797079")
+
+
+@dataclass(frozen=True)
+class SourceFact:
+    """One source archive that went into the build."""
+
+    name: str
+    version: str
+    url: str
+    file: str
+    sha256: str
+    licenses: tuple[str, ...]
+    texts: tuple[tuple[str, str], ...]
+    """File name and text of each licence."""
+
+
+@dataclass(frozen=True)
+class GraftFact:
+    """One library that was grafted."""
+
+    name: str
+    """The recipe's name; empty where somebody else built it."""
+    version: str
+    soname: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything known of one archive."""
+
+    version: str
+    python_tag: str
+    target: Target
+    policy: str
+    build: BuildNumber
+    origin: str
+    """``make``: from the sources below; ``repair``: a prefix that somebody else built."""
+    toolchain: str
+    sources: tuple[SourceFact, ...]
+    grafts: tuple[GraftFact, ...]
+    plan: tuple[dict[str, Any], ...]
+
+    def as_json(self) -> str:
+        """``manypython.json``: sorted keys, no path of the build machine."""
+        data = {
+            "schema_version": 1,
+            "generator": f"manypython {__version__}",
+            "implementation": "cpython",
+            "version": self.version,
+            "build": self.build.value,
+            "build_identifier": f"{self.python_tag}-{self.target.platform_tag}",
+            "target": str(self.target),
+            "platform_tag": self.policy,
+            "origin": self.origin,
+            "toolchain": self.toolchain,
+            "sources": [
+                {k: v for k, v in asdict(source).items() if k != "texts"}
+                | {"license_texts": [f"{LICENSES}/{source.name}/{name}" for name, _ in source.texts]}
+                for source in self.sources
+            ],
+            "grafts": [asdict(graft) for graft in self.grafts],
+            "plan": list(self.plan),
+        }
+        return json.dumps(data, indent=1, sort_keys=True) + "\n"
+
+    def sbom(self) -> str:
+        """A CycloneDX 1.6 bill of materials; serial number and date follow from the inputs."""
+        bom = Bom(serial_number=uuid.uuid5(_NAMESPACE, self.as_json()))
+        bom.metadata.timestamp = datetime.fromtimestamp(self.build.epoch, UTC)
+        bom.metadata.component = Component(
+            name="cpython", version=self.version, type=ComponentType.PLATFORM, bom_ref="cpython"
+        )
+        for source in self.sources:
+            bom.components.add(
+                Component(
+                    name=source.name,
+                    version=source.version,
+                    type=ComponentType.LIBRARY,
+                    bom_ref=source.name,
+                    purl=PackageURL("generic", None, source.name, source.version, {"download_url": source.url}),
+                    licenses=[DisjunctiveLicense(id=name) for name in source.licenses],
+                    hashes=[HashType(alg=HashAlgorithm.SHA_256, content=source.sha256)],
+                )
+            )
+        text: str = JsonV1Dot6(bom).output_as_string(indent=1)
+        return json.dumps(json.loads(text), indent=1, sort_keys=True) + "\n"
+
+
+SHARE = "share/manypython"
+LICENSES = f"{SHARE}/licenses"

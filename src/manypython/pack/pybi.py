@@ -1,0 +1,85 @@
+"""The ``pybi-info`` folder of PEP 711, so that a reader of PyBI files restores the zip."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import json
+from pathlib import PurePosixPath
+
+from manypython import __version__
+from manypython.archives.members import Member
+from manypython.model.tree import Tree
+from manypython.pack.facts import Facts
+
+_FOLDER = "pybi-info"
+
+
+def members(tree: Tree, facts: Facts, packed: tuple[Member, ...]) -> tuple[Member, ...]:
+    """``PYBI``, ``METADATA`` and ``RECORD`` for these members."""
+    files = {"PYBI": _pybi(facts), "METADATA": _metadata(tree, facts)}
+    made = [Member(PurePosixPath(_FOLDER, name), text.encode()) for name, text in files.items()]
+    record = Member(PurePosixPath(_FOLDER, "RECORD"), _record((*packed, *made)).encode())
+    return (*packed, *made, record)
+
+
+def _pybi(facts: Facts) -> str:
+    return (
+        f"Pybi-Version: 1.0\nGenerator: manypython {__version__}\n"
+        f"Tag: {facts.policy}\nBuild: {facts.build}\n"
+    )
+
+
+def _metadata(tree: Tree, facts: Facts) -> str:
+    short = f"{tree.version.major}.{tree.version.minor}"
+    markers = {
+        "implementation_name": "cpython",
+        "implementation_version": facts.version,
+        "os_name": "posix",
+        "platform_machine": str(facts.target.architecture),
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": facts.version,
+        "python_version": short,
+        "sys_platform": "linux",
+    }
+    library = f"lib/{tree.name}"
+    paths = {
+        "data": ".",
+        "include": f"include/{tree.name}",
+        "platinclude": f"include/{tree.name}",
+        "platlib": f"{library}/site-packages",
+        "platstdlib": library,
+        "purelib": f"{library}/site-packages",
+        "scripts": "bin",
+        "stdlib": library,
+    }
+    tags = [f"{facts.python_tag}-{facts.python_tag}-PLATFORM", f"{facts.python_tag}-abi3-PLATFORM"]
+    tags += [f"{facts.python_tag}-none-PLATFORM"]
+    tags += [f"cp3{minor}-abi3-PLATFORM" for minor in range(tree.version.minor - 1, 1, -1)]
+    tags += [f"py3{minor}-none-any" for minor in range(tree.version.minor, -1, -1)]
+    tags += ["py3-none-any"]
+    return "".join(
+        (
+            f"Metadata-Version: 2.1\nName: cpython\nVersion: {facts.version}\n",
+            f"Pybi-Environment-Marker-Variables: {json.dumps(markers, sort_keys=True)}\n",
+            f"Pybi-Paths: {json.dumps(paths, sort_keys=True)}\n",
+            *(f"Pybi-Wheel-Tag: {tag}\n" for tag in tags),
+        )
+    )
+
+
+def _record(packed: tuple[Member, ...]) -> str:
+    sink = io.StringIO()
+    rows = csv.writer(sink, lineterminator="\n")
+    for member in sorted(packed):
+        if member.link:
+            rows.writerow((str(member.name), f"symlink={member.link}", ""))
+        elif not member.is_folder:
+            data = member.read()
+            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+            rows.writerow((str(member.name), f"sha256={digest}", len(data)))
+    rows.writerow((f"{_FOLDER}/RECORD", "", ""))
+    return sink.getvalue()

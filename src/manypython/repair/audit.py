@@ -1,0 +1,173 @@
+"""Which policy each ELF file of a tree meets, and why not a better one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from manypython.model.errors import AuditError, TreeError, UsageError
+from manypython.model.target import Architecture, LibcFamily, Target
+from manypython.model.tree import Tree
+from manypython.repair.elf import ElfFile, Library, Policies, Reader, elf_paths, wanted_symbols
+
+
+@dataclass(frozen=True)
+class TooNew:
+    """A symbol version that the target's libc does not have yet."""
+
+    file: PurePosixPath
+    symbol: str
+    version: str
+    library: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.symbol}@{self.version} of {self.library}"
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What an audit found."""
+
+    root: Path
+    files: tuple[ElfFile, ...]
+    libraries: dict[str, Library]
+    """External libraries by soname."""
+    policy: str
+    """The lowest platform tag that all files' symbols meet, ``manylinux_2_17_x86_64``."""
+    too_new: tuple[TooNew, ...]
+    """What keeps the tree from the target asked for."""
+    searched: tuple[Path, ...]
+
+    @property
+    def target(self) -> Target | None:
+        """The policy met as a target, or None where it is only ``linux``."""
+        try:
+            family, major, minor, architecture = self.policy.split("_", 3)
+            return Target.parse(f"{architecture}-{family}_{major}_{minor}")
+        except (ValueError, UsageError):
+            return None
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for machines."""
+        return {
+            "policy": self.policy,
+            "files": [
+                {
+                    "path": str(file.path),
+                    "policy": file.policy if not file.external else "linux",
+                    "symbol_policy": file.policy,
+                    "soname": file.soname,
+                    "needed": list(file.needed),
+                    "rpath": file.rpath,
+                    "runpath": file.runpath,
+                    "external": {
+                        name: str(self.libraries[name].path or "") for name in file.external
+                    },
+                    "versions": [f"{library}: {version}" for library, version in file.versions],
+                }
+                for file in self.files
+            ],
+            "too_new": [str(entry) for entry in self.too_new],
+        }
+
+
+def audit(tree: Tree, *, target: Target | None = None, search: tuple[Path, ...] = ()) -> AuditReport:
+    """Look at every ELF file of a tree; nothing is run or written.
+
+    Args:
+        tree: what to look at.
+        target: list what is too new for it.
+        search: folders to look for external libraries in before the system's.
+
+    Raises:
+        TreeError: the files are of several architectures, or of one that we do not know.
+        AuditError: a file is broken.
+    """
+    probe = Policies(LibcFamily.GLIBC, Architecture.X86_64)
+    architecture = _architecture(tree, Reader(tree.root, probe, search))
+    policies = Policies(LibcFamily.GLIBC, architecture)
+    reader = Reader(tree.root, policies, search)
+    files = tuple(reader.read(path) for path in elf_paths(tree.root))
+    too_new: tuple[TooNew, ...] = ()
+    if target is not None:
+        if not policies.has(target.platform_tag):
+            raise UsageError(
+                f"{target.platform_tag} is no policy for {tree.root}, whose files are {architecture}",
+                remedy=f"known here: {', '.join(policies.names())}",
+            )
+        too_new = _too_new(tree.root, files, policies, target.platform_tag)
+    return AuditReport(
+        tree.root,
+        files,
+        reader.libraries,
+        policies.lowest_of(file.policy for file in files),
+        too_new,
+        search,
+    )
+
+
+def require(report: AuditReport, target: Target) -> None:
+    """Insist that a tree meets a target with nothing external left.
+
+    Raises:
+        AuditError: it does not; each symbol, version and file, and each library, is named.
+    """
+    facts = [str(entry) for entry in report.too_new]
+    facts += [
+        f"{file.path}: needs {soname} from outside the tree"
+        for file in report.files
+        for soname in file.external
+    ]
+    if facts:
+        raise AuditError(
+            f"{report.root} does not meet {target.platform_tag}:\n"
+            + "\n".join(f"  {fact}" for fact in facts),
+            remedy=f"its symbols meet {report.policy}; `manypython audit` has the details",
+        )
+
+
+def _architecture(tree: Tree, reader: Reader) -> Architecture:
+    """The one architecture of a tree's files."""
+    main = tree.executable.resolve()
+    machines = {path: reader.read(path).architecture for path in (main,)}
+    expected = machines[main]
+    if expected not in [known.value for known in Architecture]:
+        raise TreeError(f"{main}: is for {expected}, which manypython does not know")
+    return Architecture(expected)
+
+
+def one_architecture(report: AuditReport) -> None:
+    """Insist that all files are for the same machine.
+
+    Raises:
+        TreeError: names a file of each.
+    """
+    counts = Counter(file.architecture for file in report.files)
+    if len(counts) > 1:
+        common = counts.most_common(1)[0][0]
+        odd = next(file for file in report.files if file.architecture != common)
+        raise TreeError(
+            f"{report.root / odd.path}: is for {odd.architecture}, the other files are for {common}",
+            remedy="take the file out of the tree, or give a tree of one architecture",
+        )
+
+
+def _too_new(
+    root: Path, files: tuple[ElfFile, ...], policies: Policies, tag: str
+) -> tuple[TooNew, ...]:
+    found = []
+    for file in files:
+        beyond = {
+            (library, version)
+            for library, version in file.versions
+            if not policies.allows(tag, library, version)
+        }
+        if beyond:
+            found += [
+                TooNew(file.path, symbol.name, symbol.version, symbol.library)
+                for symbol in wanted_symbols(root / file.path)
+                if (symbol.library, symbol.version) in beyond
+            ]
+    return tuple(found)

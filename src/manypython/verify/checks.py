@@ -1,0 +1,318 @@
+"""The first ring of proof: move the tree, freeze it, call it from everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from manypython import process
+from manypython.model.errors import ManypythonError, VerifyError
+from manypython.model.target import Target
+from manypython.model.tree import Tree, VerifiedTree
+from manypython.progress import Reporter
+from manypython.repair.audit import audit, require
+from manypython.verify import packages, probe, roots
+from manypython.verify.scan import scan
+
+_NOBODY = 65534
+_FIRST = "first/python"
+_SECOND = "second move \N{LATIN SMALL LETTER O WITH DIAERESIS}/py thon"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried."""
+
+    where: str
+    name: str
+    ok: bool
+    detail: str
+    seconds: float
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """All that was tried."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """What did not hold."""
+        return tuple(check for check in self.checks if not check.ok)
+
+    @property
+    def skipped(self) -> tuple[Check, ...]:
+        """What could not be tried here, with the reason."""
+        return tuple(check for check in self.checks if check.skipped)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for machines."""
+        return {"ok": not self.failures, "checks": [asdict(check) for check in self.checks]}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the checks are told."""
+
+    tree: Tree
+    target: Target
+    forbidden: tuple[str, ...]
+    modules: tuple[str, ...]
+    cache: Path
+    reporter: Reporter
+    scratch: Path
+    checks: list[Check] = field(default_factory=list)
+
+
+def verify(  # noqa: PLR0913  (each is a fact of its own)
+    tree: Tree,
+    *,
+    target: Target,
+    forbidden: tuple[str, ...],
+    modules: frozenset[str],
+    cache: Path,
+    reporter: Reporter,
+    jobs: int,
+) -> tuple[VerifiedTree, VerifyReport]:
+    """Prove a tree portable. The tree itself is only read.
+
+    Args:
+        tree: what is to be proved.
+        target: what it must run on.
+        forbidden: absolute folders that no file may name (build paths, the old prefix).
+        modules: extension modules that must import; empty: those that are there.
+        cache: where foreign roots are kept.
+        reporter: told what is tried.
+        jobs: checks side by side.
+
+    Raises:
+        VerifyError: something did not hold; each is named with its fact.
+    """
+    present = {path.name.split(".")[0] for path in (tree.stdlib / "lib-dynload").glob("*.so")}
+    wanted = tuple(sorted(modules or present))
+    with reporter.step("verify"), _scratch() as scratch:
+        trial = Trial(tree, target, forbidden, wanted, cache, reporter, scratch)
+        _timed(trial, "tree", "audit", lambda: _audit(trial))
+        _timed(trial, "tree", "scan", lambda: _scan(trial))
+        first = _copy(tree, scratch / _FIRST)
+        _probe(trial, "moved", first, (str(first.executable),), {"HOME": str(scratch)})
+        second = replace(first, root=scratch / _SECOND)
+        second.root.parent.mkdir()
+        first.root.rename(second.root)
+        _freeze(second.root)
+        before = _listing(second.root)
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(lambda job: job(), _jobs(trial, second)))
+        _timed(trial, "read-only", "unchanged", lambda: _unchanged(before, second.root))
+    report = VerifyReport(tuple(trial.checks))
+    if report.failures:
+        facts = "\n".join(f"  {c.where}: {c.name}: {c.detail}" for c in report.failures)
+        raise VerifyError(f"{tree.root} did not prove portable:\n{facts}")
+    return VerifiedTree(tree), report
+
+
+def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
+    """Everything that is tried in the second place."""
+    python, tools = tree.executable.name, tree.root / "bin"
+    link = trial.scratch / "links" / "interpreter"
+    link.parent.mkdir()
+    link.symlink_to(tools / "python3")
+    yield lambda: _probe(trial, "read-only, empty environment", tree, (str(tools / python),), {})
+    yield lambda: _probe(trial, "by PATH", tree, ("python3",), {"PATH": str(tools)}, kind="short")
+    yield lambda: _probe(trial, "through a symlink", tree, (str(link),), {}, kind="short")
+    yield lambda: _probe(
+        trial, "foreign LD_LIBRARY_PATH", tree, (str(tools / python),),
+        {"LD_LIBRARY_PATH": "/usr/lib:/lib:/usr/lib/x86_64-linux-gnu"}, kind="short",
+    )  # fmt: skip
+    yield lambda: _timed(trial, "venv", "pip install", lambda: _venv(trial, tree, ()))
+    yield lambda: _timed(trial, "venv", "copies", lambda: _venv(trial, tree, ("--copies",)))
+    yield lambda: _timed(trial, "scripts", "bin", lambda: _scripts(trial, tree))
+    yield lambda: _old_glibc(trial, tree)
+
+
+def _audit(trial: Trial) -> str:
+    report = audit(trial.tree, target=trial.target)
+    require(report, trial.target)
+    odd = [str(f.path) for f in report.files if f.runpath or f.rpath.startswith("/")]
+    if odd:
+        raise VerifyError(f"DT_RUNPATH or an absolute DT_RPATH in {', '.join(odd)}")
+    return f"{len(report.files)} ELF files, {report.policy}"
+
+
+def _scan(trial: Trial) -> str:
+    found = scan(trial.tree, trial.forbidden)
+    if found:
+        raise VerifyError("; ".join(found[:20]) + (f"; {len(found) - 20} more" if len(found) > 20 else ""))  # noqa: PLR2004
+    return "no build path, no old prefix"
+
+
+def _probe(  # noqa: PLR0913
+    trial: Trial,
+    where: str,
+    tree: Tree,
+    command: tuple[str, ...],
+    env: Mapping[str, str],
+    kind: str = "full",
+) -> None:
+    """Run the probe in one surrounding and take its rows over."""
+    program = _program(trial)
+    modules = trial.modules if kind == "full" else ()
+    argv = (*command, "-I", "-B", str(program), kind, *modules)
+    _rows(trial, where, argv, env)
+    _ = tree
+
+
+def _rows(trial: Trial, where: str, argv: tuple[str, ...], env: Mapping[str, str]) -> None:
+    begun = time.monotonic()
+    try:
+        result = _run(argv, env)
+        rows = json.loads(result.splitlines()[-1])
+    except (process.ProgramError, ValueError, IndexError) as error:
+        detail = error.result.output[-2000:] if isinstance(error, process.ProgramError) else str(error)
+        trial.checks.append(Check(where, "start", False, detail, time.monotonic() - begun))  # noqa: FBT003
+        return
+    trial.checks += [Check(where, r["name"], r["ok"], r["detail"], r["seconds"]) for r in rows]
+
+
+def _venv(trial: Trial, tree: Tree, arguments: tuple[str, ...]) -> str:
+    """``venv``, then pip installs a wheel and, where the host has a compiler, a C extension."""
+    folder = Path(tempfile.mkdtemp(dir=trial.scratch / "links", prefix="venv "))
+    folder.chmod(0o777)
+    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "TMPDIR": str(folder)}
+    pip = ("-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "install", "--no-index")
+    _run((str(tree.executable), "-m", "venv", *arguments, str(folder / "e")), env)
+    python = str(folder / "e" / "bin" / "python")
+    _run((python, *pip, str(packages.wheel(folder))), env)
+    greeting = _run((str(folder / "e" / "bin" / "greet"),), env)
+    if str(folder / "e") not in greeting:
+        raise VerifyError(f"the console script said {greeting!r}")
+    if arguments:
+        return greeting.strip()
+    if shutil.which("cc") is None:
+        trial.checks.append(Check("venv", "C extension", True, "skipped: this host has no cc", 0.0, skipped=True))  # noqa: FBT003
+        return greeting.strip()
+    source = packages.extension(folder)
+    for path in (source, *source.iterdir()):
+        path.chmod(0o777)
+    _run((python, *pip, "--no-build-isolation", str(source)), env)
+    answer = _run((python, "-c", "import _hello; print(_hello.answer())"), env)
+    if answer.strip() != "42":
+        raise VerifyError(f"the C extension said {answer!r}")
+    return "wheel and C extension installed"
+
+
+def _scripts(trial: Trial, tree: Tree) -> str:
+    """pip's own script, directly and through a link; the flags of ``python3-config``."""
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(trial.scratch)}
+    tools = tree.root / "bin"
+    said = []
+    if (tools / "pip3").exists():
+        link = trial.scratch / "links" / "pip"
+        link.symlink_to(tools / "pip3")
+        for script in (tools / "pip3", link):
+            said.append(_run((str(script), "--version"), env))
+            if str(tree.root) not in said[-1]:
+                raise VerifyError(f"{script.name} belongs to another tree: {said[-1]!r}")
+    config = tools / f"{tree.name}{tree.debug}-config"
+    if config.exists():
+        flags = _run((str(config), "--includes"), env)
+        if f"-I{tree.root}/include/" not in flags:
+            raise VerifyError(f"{config.name} --includes said {flags!r}")
+    return " ".join(said[:1]).strip()
+
+
+def _old_glibc(trial: Trial, tree: Tree) -> None:
+    """The whole probe on a real glibc 2.17, where the target says it runs there."""
+    target = trial.target
+    if target.floor > (2, 17) or target.architecture != os.uname().machine:
+        fact = f"skipped: {target} does not promise this host glibc 2.17"
+        trial.checks.append(Check("glibc 2.17", "start", True, fact, 0.0, skipped=True))  # noqa: FBT003
+        return
+    try:
+        libraries = roots.glibc_2_17(trial.cache, target.architecture, trial.reporter)
+    except ManypythonError as error:
+        trial.checks.append(Check("glibc 2.17", "start", False, error.message, 0.0))  # noqa: FBT003
+        return
+    public = _public(trial, libraries)
+    where, argv = roots.command(tree, public, _program(trial))
+    _rows(trial, where, (*argv, "full", *trial.modules), {})
+    said = [c for c in trial.checks if c.where == where and c.name == "rest"]
+    if said and said[0].ok and said[0].detail != "glibc 2.17":
+        trial.checks.append(Check(where, "version", False, f"it was {said[0].detail}", 0.0))  # noqa: FBT003
+
+
+def _public(trial: Trial, libraries: Path) -> Path:
+    """A copy of the sysroot that an unprivileged user can read."""
+    return Path(shutil.copytree(libraries, trial.scratch / "glibc-2.17", symlinks=True))
+
+
+def _program(trial: Trial) -> Path:
+    path = trial.scratch / "probe.py"
+    if not path.exists():
+        shutil.copyfile(probe.__file__, path)
+        path.chmod(0o644)
+    return path
+
+
+def _run(argv: tuple[str, ...], env: Mapping[str, str]) -> str:
+    """Run as nobody where we are root: root ignores that a folder is read-only."""
+    user = _NOBODY if os.geteuid() == 0 else None
+    return process.run(argv, env=env, cwd=Path("/"), user=user).output
+
+
+def _timed(trial: Trial, where: str, name: str, work: Callable[[], str]) -> None:
+    begun = time.monotonic()
+    try:
+        ok, detail = True, work()
+    except ManypythonError as error:
+        ok, detail = False, error.message
+    except process.ProgramError as error:
+        ok, detail = False, f"{' '.join(error.result.argv[:6])}: {error.result.output[-2000:]}"
+    trial.checks.append(Check(where, name, ok, detail, round(time.monotonic() - begun, 3)))
+
+
+def _copy(tree: Tree, place: Path) -> Tree:
+    shutil.copytree(tree.root, place, symlinks=True)
+    return replace(tree, root=place)
+
+
+def _freeze(root: Path) -> None:
+    for folder, _, names in os.walk(root):
+        for path in (Path(folder), *(Path(folder, name) for name in names)):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode & 0o555 | 0o444)
+
+
+def _listing(root: Path) -> frozenset[str]:
+    return frozenset(str(path) for path in root.rglob("*"))
+
+
+def _unchanged(before: frozenset[str], root: Path) -> str:
+    new = _listing(root) ^ before
+    if new:
+        raise VerifyError(f"files came or went: {sorted(new)[:5]}")
+    return f"{len(before)} entries as before"
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder that any user can pass through."""
+    folder = Path(tempfile.mkdtemp(prefix="manypython-verify-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        for path, _, _ in os.walk(folder):
+            Path(path).chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,270 @@
+"""Runs inside the product: uses every part of the standard library once, prints JSON.
+
+Standard library only, Python 3.11 to 3.15. Called as
+``python -I -B probe.py full|short MODULE...``; the modules are those that must import.
+"""
+
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+
+_LIBC = ("ld-linux", "ld-2.", "libc", "libdl", "libm", "libpthread", "libresolv", "librt", "libutil", "libnss")
+
+_KEY = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgENVFweqYtYCawFja
+aVcaUlCa0wP154OvyCZXd6A7KXihRANCAAThx44IQdB2/CL6e6dzBFbVzJ+F4KhW
+ds4DN/t1WK0tYLzQb09eRCs5AXq9FWdWDJveAsxByiDvJK01qRrr6WZu
+-----END PRIVATE KEY-----
+"""
+_CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBlTCCATugAwIBAgIUKO+FbSjvOhd/NxGeOJF2LtV3isYwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTAzNDgwMFoYDzIxMjYxMDI4
+MDM0ODAwWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAThx44IQdB2/CL6e6dzBFbVzJ+F4KhWds4DN/t1WK0tYLzQb09eRCs5
+AXq9FWdWDJveAsxByiDvJK01qRrr6WZuo2kwZzAdBgNVHQ4EFgQUp4qAbi4G1B4m
+pbT41YgIbIlzPekwHwYDVR0jBBgwFoAUp4qAbi4G1B4mpbT41YgIbIlzPekwDwYD
+VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
+SAAwRQIgNZflNQW1l54Pcw0gNg6p5zfu8OpNi0Mm4lc5bHfJWeoCIQDwoLcXxKd9
+uAKCvy6JIfuh5xQu5KVUivhc/85yWbCYpw==
+-----END CERTIFICATE-----
+"""
+
+
+def root():
+    """The tree this interpreter stands in, by its standard library."""
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(os.__file__))))
+
+
+def expect(condition, fact):
+    """Fail with a fact."""
+    if not condition:
+        raise AssertionError(fact)
+
+
+def check_prefix():
+    """The interpreter knows where it is."""
+    for name in ("prefix", "base_prefix", "exec_prefix"):
+        expect(os.path.realpath(getattr(sys, name)) == root(), f"sys.{name} is {getattr(sys, name)!r}")
+    return sys.executable
+
+
+def check_sysconfig():
+    """Every path sysconfig gives lies in the tree and has no neutral word left."""
+    import sysconfig
+
+    variables = sysconfig.get_config_vars()
+    base = sys.base_prefix
+    for name, value in variables.items():
+        for word in str(value).replace("=", " ").replace("'", " ").split():
+            expect(word != "/install" and not word.startswith("/install/"), f"{name}={value!r}")
+    for name in ("INCLUDEPY", "LIBDIR", "LIBPL", "BINLIBDEST", "DESTLIB", "BINDIR", "prefix"):
+        value = variables.get(name, "")
+        expect(value == base or value.startswith(base + "/"), f"{name}={value!r} is not in {base!r}")
+    for path in (sysconfig.get_config_h_filename(), sysconfig.get_makefile_filename()):
+        expect(os.path.isfile(path), f"{path} is missing")
+    for name, path in sysconfig.get_paths().items():
+        expect(path.startswith(base), f"path {name} is {path!r}")
+    expect(os.path.isfile(os.path.join(variables["INCLUDEPY"], "Python.h")), "Python.h is missing")
+    return f"{len(variables)} variables"
+
+
+def check_imports(modules):
+    """Every extension module imports, and every built-in one."""
+    for name in [*modules, *sys.builtin_module_names]:
+        importlib.import_module(name)
+    return f"{len(modules)} extension modules, {len(sys.builtin_module_names)} built in"
+
+
+def check_loaded_from():
+    """Every shared object in memory is of this tree or of the libc family (proc(5))."""
+    import ctypes  # noqa: F401
+    import ssl
+
+    mapped = set()
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+        for line in maps:
+            path = line.rstrip("\n").split(maxsplit=5)[5:]
+            if path and ".so" in path[0]:
+                mapped.add(path[0].replace("\\040", " "))
+    here = root()
+    foreign = [
+        path for path in mapped
+        if not path.startswith(here + "/") and not os.path.basename(path).startswith(_LIBC)
+    ]
+    expect(not foreign, f"from elsewhere: {foreign}")
+    grafts = [path for path in mapped if "/python.libs/libssl-" in path or "/python.libs/libcrypto-" in path]
+    expect(len(grafts) == 2, f"OpenSSL is not the grafted one: {sorted(mapped)}")
+    return f"{ssl.OPENSSL_VERSION} from {os.path.relpath(min(grafts), here)}"
+
+
+def check_tls():
+    """A whole TLS 1.3 handshake, certificate and host name checked."""
+    import ssl
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(_KEY + _CERTIFICATE)
+        file.flush()
+        serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        serving.load_cert_chain(file.name)
+    asking = ssl.create_default_context(cadata=_CERTIFICATE)
+    left, right = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = asking.wrap_bio(left, right, server_hostname="localhost")
+    server = serving.wrap_bio(right, left, server_side=True)
+    pending = [client, server]
+    for _ in range(10):
+        for side in list(pending):
+            try:
+                side.do_handshake()
+                pending.remove(side)
+            except ssl.SSLWantReadError:
+                pass
+    expect(not pending, "the handshake does not end")
+    client.write(b"hello")
+    expect(server.read() == b"hello", "what was sent did not arrive")
+    expect(client.version() == "TLSv1.3", client.version())
+    return client.cipher()[0]
+
+
+def check_sqlite():
+    """SQLite with full-text search and the other options people miss."""
+    import sqlite3
+
+    db = sqlite3.connect(":memory:")
+    db.execute("create virtual table t using fts5(x)")
+    db.execute("insert into t values ('portable python'), ('other')")
+    expect(db.execute("select x from t where t match 'python'").fetchall() == [("portable python",)], "fts5")
+    db.execute("create virtual table r using rtree(id, a, b)")
+    db.execute("create virtual table g using geopoly()")
+    db.execute("create virtual table d using fts4(x)")
+    db.execute("select * from dbstat").fetchall()
+    expect(hasattr(db, "enable_load_extension"), "load-extension is off")
+    return sqlite3.sqlite_version
+
+
+def check_ctypes():
+    """A callback from C into Python."""
+    import ctypes
+
+    compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
+    numbers = (ctypes.c_int * 5)(5, 1, 4, 2, 3)
+    ctypes.CDLL(None).qsort(numbers, 5, ctypes.sizeof(ctypes.c_int), compare(lambda a, b: a[0] - b[0]))
+    expect(list(numbers) == [1, 2, 3, 4, 5], list(numbers))
+    return "qsort"
+
+
+def check_compression():
+    """Round trips."""
+    import bz2
+    import lzma
+    import zlib
+
+    data = b"portable " * 1000
+    for module in (bz2, lzma, zlib):
+        expect(module.decompress(module.compress(data)) == data, module.__name__)
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+
+        expect(zstd.decompress(zstd.compress(data)) == data, "zstd")
+    return zlib.ZLIB_RUNTIME_VERSION
+
+
+def check_hashes():
+    """OpenSSL's and CPython's own digests agree with known values."""
+    import hashlib
+
+    known = {
+        "md5": "900150983cd24fb0d6963f7d28e17f72",
+        "sha1": "a9993e364706816aba3e25717850c26c9cd0d89d",
+        "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "sha3_256": "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532",
+        "ripemd160": "8eb208f7e05d987a9b044a8e98c6b087f15a0bfc",
+    }
+    for name, digest in known.items():
+        expect(hashlib.new(name, b"abc").hexdigest() == digest, name)
+    expect(len(hashlib.scrypt(b"p", salt=b"s", n=16, r=8, p=1)) == 64, "scrypt")
+    return f"{len(hashlib.algorithms_available)} algorithms"
+
+
+def check_terminal():
+    """Terminal descriptions are found even where the host has none."""
+    import curses
+    import readline
+
+    os.environ["TERMINFO"] = "/nonexistent"
+    curses.setupterm("xterm-256color", fd=1 if False else os.open(os.devnull, os.O_WRONLY))
+    expect(curses.tigetnum("colors") == 256, curses.tigetnum("colors"))
+    return (readline.__doc__ or "").split(".")[0]
+
+
+def check_rest():
+    """uuid, decimal, zoneinfo, dbm, semaphores, an event loop, text in UTF-8."""
+    import asyncio
+    import dbm.dumb  # noqa: F401
+    import decimal
+    import multiprocessing
+    import uuid
+    import zoneinfo
+
+    import _uuid
+
+    expect(hasattr(_uuid, "generate_time_safe"), "_uuid has no generate_time_safe")
+    expect(uuid.uuid1().version == 1, "uuid1")
+    expect(hasattr(decimal, "__libmpdec_version__"), "decimal is the slow one")
+    expect(str(zoneinfo.ZoneInfo("UTC")) == "UTC" if zoneinfo.available_timezones() else True, "zoneinfo")
+    multiprocessing.Semaphore(1).acquire()
+    expect(asyncio.run(asyncio.sleep(0, "done")) == "done", "asyncio")
+    expect(sys.getfilesystemencoding() == "utf-8", sys.getfilesystemencoding())
+    return os.confstr("CS_GNU_LIBC_VERSION")
+
+
+def check_bytecode():
+    """No stale bytecode: each .pyc is hash-based and is its source's (PEP 552)."""
+    import importlib.util
+
+    count = 0
+    for folder, _, names in os.walk(os.path.dirname(os.__file__)):
+        for name in names:
+            if name.endswith(".pyc"):
+                path = os.path.join(folder, name)
+                with open(path, "rb") as file:
+                    header = file.read(16)
+                with open(importlib.util.source_from_cache(path), "rb") as file:
+                    digest = importlib.util.source_hash(file.read())
+                expect(header[4] & 1, f"{path} has a time stamp")
+                expect(header[8:16] == digest, f"{path} is stale")
+                count += 1
+    expect(count > 500, f"only {count} .pyc files")
+    return f"{count} files"
+
+
+SHORT = (check_prefix, check_sysconfig, check_loaded_from)
+FULL = (
+    *SHORT, check_tls, check_sqlite, check_ctypes, check_compression, check_hashes,
+    check_terminal, check_rest, check_bytecode,
+)  # fmt: skip
+
+
+def main(kind, modules):
+    """Run the checks and return one row each."""
+    checks = [(check.__name__[6:], check) for check in (FULL if kind == "full" else SHORT)]
+    if kind == "full":
+        checks.append(("imports", lambda: check_imports(modules)))
+    rows = []
+    for name, check in checks:
+        begun = time.perf_counter()
+        try:
+            ok, detail = True, str(check())
+        except Exception:
+            ok, detail = False, traceback.format_exc(limit=-2).strip()
+        rows.append({"name": name, "ok": ok, "detail": detail, "seconds": round(time.perf_counter() - begun, 3)})
+    return rows
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], sys.argv[2:])))

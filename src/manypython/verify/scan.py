@@ -1,0 +1,63 @@
+"""Look at every byte of a tree: no build path, no old prefix, no odd link."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from manypython.model.tree import NEUTRAL_PREFIX, Tree
+
+_NEUTRAL_ALLOWED = (
+    # the literal that installers rewrite, and its bytecode
+    re.compile(r"lib/python3\.\d+t?/(__pycache__/)?_sysconfigdata[^/]*\.pyc?$"),
+    re.compile(r"lib/python3\.\d+t?/_sysconfig_vars[^/]*\.json$"),
+    # getpath's last resort, compiled in; OpenSSL's and ncurses' install folders likewise
+    re.compile(r"bin/python3\.\d+t?d?$"),
+    re.compile(r"lib/libpython3[^/]*\.so[^/]*$"),
+    re.compile(r"lib/python\.libs/[^/]+$"),
+)
+_NEUTRAL = re.compile(rb"(?<![\w./-])" + re.escape(NEUTRAL_PREFIX.encode()) + rb"/(?:bin|lib|include|share)\b")
+_GENERIC = re.compile(r"lib/lib(?!python3)[^/]*\.so[^/]*$")
+
+
+def scan(tree: Tree, forbidden: tuple[str, ...]) -> tuple[str, ...]:
+    """Everything that must not be in a portable tree.
+
+    Args:
+        tree: what to look at.
+        forbidden: absolute folders of the build machine; the old prefix among them.
+
+    Returns:
+        One fact per finding, with the file's path.
+    """
+    facts: list[str] = []
+    needles = [(text, text.encode()) for text in forbidden if text != NEUTRAL_PREFIX]
+    for folder, folders, names in os.walk(tree.root):
+        folders.sort()
+        for name in sorted(folders + names):
+            path = Path(folder, name)
+            relative = path.relative_to(tree.root).as_posix()
+            if path.is_symlink():
+                facts += _link(path, relative)
+                continue
+            if _GENERIC.match(relative):
+                facts.append(f"{relative}: a generic soname, which LD_LIBRARY_PATH may spread")
+            if path.is_dir():
+                continue
+            if path.stat().st_mode & 0o6002:
+                facts.append(f"{relative}: writable by all, or setuid")
+            data = path.read_bytes()
+            facts += [f"{relative}: names {text}" for text, needle in needles if needle in data]
+            if _NEUTRAL.search(data) and not any(p.match(relative) for p in _NEUTRAL_ALLOWED):
+                facts.append(f"{relative}: names {NEUTRAL_PREFIX}")
+    return tuple(facts)
+
+
+def _link(path: Path, relative: str) -> list[str]:
+    target = os.readlink(path)
+    if os.path.isabs(target):
+        return [f"{relative}: absolute link to {target}"]
+    if not path.exists():
+        return [f"{relative}: dangling link to {target}"]
+    return []
