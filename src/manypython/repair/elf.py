@@ -103,6 +103,12 @@ class Policies:
             policy if policy.name.startswith("linux") else replace(policy, whitelist=whitelist)
             for policy in self.policies
         ]
+        # whether a library is external does not depend on the policy: one whitelist for all
+        self.whitelisted = WheelPolicies(libc=self.libc, arch=_Architecture(architecture.value))
+        self.whitelisted._policies = [  # noqa: SLF001
+            self.policies.linux,
+            replace(self.policies.highest, blacklist={}),
+        ]
         self.strictest = self.policies.highest
 
     def names(self) -> tuple[str, ...]:
@@ -155,7 +161,9 @@ class Reader:
                     not section["sh_flags"] & 2 and section.name not in ("", ".shstrtab")
                     for section in elf.iter_sections()
                 )
-                soname = _soname(elf)
+                soname, rpath, runpath = (
+                    _tag(elf, tag) for tag in ("DT_SONAME", "DT_RPATH", "DT_RUNPATH")
+                )
             paths = load_ld_paths(self.policies.libc).copy()
             paths["env"] = [str(folder) for folder in self.search]
             tree = ldd(path, ldpaths=paths)
@@ -169,8 +177,8 @@ class Reader:
             architecture=_machine(tree),
             soname=soname,
             needed=tree.needed,
-            rpath=_dynamic(path, "DT_RPATH"),
-            runpath=_dynamic(path, "DT_RUNPATH"),
+            rpath=rpath,
+            runpath=runpath,
             versions=versions,
             policy=self.policies.policies.versioned_symbols_policy(wanted).name,
             external=self._external(tree),
@@ -178,7 +186,7 @@ class Reader:
         )
 
     def _external(self, tree: DynamicExecutable) -> tuple[str, ...]:
-        references = self.policies.policies.lddtree_external_references(tree, self.root)
+        references = self.policies.whitelisted.lddtree_external_references(tree, self.root)
         external = references[self.policies.strictest.name].libs
         found = []
         for soname, path in sorted(external.items()):
@@ -281,16 +289,8 @@ def _machine(tree: DynamicExecutable) -> str:
         return str(error)
 
 
-def _soname(elf: ELFFile) -> str:
-    return _tag(elf, "DT_SONAME", "soname")
-
-
-def _dynamic(path: Path, tag: str) -> str:
-    with path.open("rb") as file:
-        return _tag(ELFFile(file), tag, tag.removeprefix("DT_").lower())
-
-
-def _tag(elf: ELFFile, tag: str, attribute: str) -> str:
+def _tag(elf: ELFFile, tag: str) -> str:
+    attribute = tag.removeprefix("DT_").lower()
     for segment in elf.iter_segments("PT_DYNAMIC"):
         for entry in segment.iter_tags(tag):
             return str(getattr(entry, attribute))

@@ -43,7 +43,7 @@ def strip(data: bytes) -> bytes:
     if data[:6] != b"\x7fELF\x02\x01" or len(data) < _HEADER.size:
         return data
     header = list(_HEADER.unpack_from(data))
-    kind, programs, sections = header[2], header[10], header[12]
+    kind, programs, sections = header[1], header[10], header[12]
     if kind not in (2, 3) or not sections:
         return data
     found = _read(data, offset=header[6], count=sections, names=header[13])
