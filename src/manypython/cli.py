@@ -12,12 +12,19 @@ from typing import Any
 
 import platformdirs
 
-from manypython import __version__, process
+from manypython import __version__, pipeline, process
 from manypython.model.errors import INTERRUPTED, ManypythonError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, Target
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
+from manypython.recipes.catalogue import catalogue
+from manypython.repair.apply import apply
+from manypython.repair.audit import audit, require
+from manypython.repair.edits import Plan
+from manypython.repair.graft import plan_graft
+from manypython.repair.relocate import plan_relocate
+from manypython.verify.checks import VerifyReport
 
 _EPILOG = """\
 exit codes: 0 done; 2 wrong arguments; 3 no usable Python prefix; 4 wrong recipe; 5 source not to be had;
@@ -43,6 +50,136 @@ def main(argv: Sequence[str] | None = None) -> int:
         process.terminate_all()
         print("interrupted: what was built so far is kept, run again to go on", file=sys.stderr)
         return INTERRUPTED
+
+
+def _cache(arguments: argparse.Namespace) -> Path:
+    named = arguments.cache_dir or os.environ.get("MANYPYTHON_CACHE_DIR")
+    return Path(named or platformdirs.user_cache_path("manypython")).absolute()
+
+
+def _reporter(arguments: argparse.Namespace) -> Reporter:
+    return Reporter(_cache(arguments) / "timings.json", quiet=arguments.json)
+
+
+def _options(arguments: argparse.Namespace, dist: Path | None = None) -> pipeline.Options:
+    return pipeline.Options(
+        cache=_cache(arguments),
+        dist=(dist or arguments.dist).absolute(),
+        reporter=_reporter(arguments),
+        jobs=max(1, arguments.jobs),
+        number=arguments.build_number or catalogue().build,
+        source_dir=arguments.source_dir,
+        offline=arguments.offline,
+        install_host_tools=arguments.install_host_tools,
+    )
+
+
+def _make(arguments: argparse.Namespace) -> int:
+    return _show_made(arguments, pipeline.make(arguments.spec, arguments.target, _options(arguments)))
+
+
+def _repair(arguments: argparse.Namespace) -> int:
+    made = pipeline.repair(arguments.prefix, arguments.target, _options(arguments))
+    return _show_made(arguments, made)
+
+
+def _pack(arguments: argparse.Namespace) -> int:
+    tree = Tree.open(arguments.tree)
+    return _show_made(arguments, pipeline.pack_tree(tree, arguments.target, _options(arguments)))
+
+
+def _show_made(arguments: argparse.Namespace, made: pipeline.Made) -> int:
+    if arguments.json:
+        rows = [
+            {"path": str(a.path), "sha256": a.sha256, "size": a.size} for a in made.artifacts
+        ]
+        print(json.dumps({"artifacts": rows, "verify": made.report.as_json()}, indent=1))
+        return 0
+    for artifact in made.artifacts:
+        print(f"{artifact.path}  {artifact.size / 1e6:.1f} MB  sha256 {artifact.sha256}")
+    _show_skipped(made.report)
+    print(f"{len(made.report.checks)} checks passed")
+    return 0
+
+
+def _show_skipped(report: VerifyReport) -> None:
+    for check in report.skipped:
+        print(f"not tried: {check.where}: {check.name}: {check.detail}")
+
+
+def _recipes(arguments: argparse.Namespace) -> int:
+    recipes = (*catalogue().pythons(), *catalogue().libraries())
+    rows = [
+        {
+            "name": recipe.name,
+            "version": str(recipe.version),
+            "licenses": list(recipe.licenses),
+            "upstream": recipe.source.url,
+            "debian": recipe.source.debian.package if recipe.source.debian else "",
+            "sha256": recipe.source.sha256,
+        }
+        for recipe in recipes
+    ]
+    if arguments.json:
+        print(json.dumps({"build": catalogue().build.value, "recipes": rows}, indent=1))
+        return 0
+    for row in rows:
+        origins = f"upstream, Debian source package {row['debian']}" if row["debian"] else "upstream"
+        print(f"{row['name']:<18} {row['version']:<14} {origins}")
+    return 0
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    report = audit(Tree.open(arguments.tree), target=arguments.target)
+    if arguments.json:
+        print(json.dumps(report.as_json(), indent=1))
+    else:
+        for file in report.files:
+            reasons = [f"needs {name} from outside" for name in file.external]
+            print(f"{file.path}: {file.policy}{''.join(f', {reason}' for reason in reasons)}")
+        print(f"lowest policy: {report.policy}")
+    if arguments.target is not None:
+        require(report, arguments.target)
+    return 0
+
+
+def _graft(arguments: argparse.Namespace) -> int:
+    tree = Tree.open(arguments.tree)
+    return _carry_out(arguments, tree, plan_graft(audit(tree), tree))
+
+
+def _relocate(arguments: argparse.Namespace) -> int:
+    tree = Tree.open(arguments.tree)
+    return _carry_out(arguments, tree, plan_relocate(tree))
+
+
+def _carry_out(arguments: argparse.Namespace, tree: Tree, plan: Plan) -> int:
+    """Print a plan, or do it and say how much it was."""
+    if not arguments.dry_run:
+        reporter = Reporter(quiet=arguments.json)
+        apply(tree, plan, reporter=reporter, jobs=os.cpu_count() or 1)
+    rows = pipeline.plan_as_json(plan)
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+    elif arguments.dry_run:
+        for row in rows:
+            facts = ", ".join(f"{key} {value}" for key, value in row.items() if key not in ("edit", "path"))
+            print(f"{row['edit']} {row.get('path', '')}{': ' + facts if facts else ''}")
+    else:
+        print(f"{len(plan)} edits done" if plan else "nothing to do")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    tree = Tree.open(arguments.tree)
+    _, report, target = pipeline.verified(tree, arguments.target, _options(arguments, Path()))
+    if arguments.json:
+        print(json.dumps(report.as_json(), indent=1))
+        return 0
+    for check in report.checks:
+        print(f"{check.where}: {check.name}: {'not tried, ' if check.skipped else ''}{check.detail}")
+    print(f"{len(report.checks)} checks passed for {target}")
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,6 +230,32 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add(
+    commands: Any,  # noqa: ANN401  (argparse keeps the type private)
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    summary: str,
+    *parts: str | Argument,
+) -> None:
+    """Add one command: its examples are the strings among the parts, its arguments the rest."""
+    examples = "\n".join(f"  {part}" for part in parts if isinstance(part, str))
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"examples:\n{examples}\n\n{_EPILOG}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for part in parts:
+        if not isinstance(part, str):
+            names, settings = part
+            parser.add_argument(*names.split(), **settings)
+    parser.set_defaults(
+        command=command, cache_dir=None, source_dir=None, offline=False, install_host_tools=False,
+        build_number=None, jobs=os.cpu_count() or 1,
+    )  # fmt: skip
+
+
 Argument = tuple[str, dict[str, Any]]
 
 
@@ -133,9 +296,9 @@ _SOURCES: tuple[Argument, ...] = (
     ("--install-host-tools", {"action": "store_true", "help": "install missing host programs (apt-get or dnf, as root)"}),
 )  # fmt: skip
 _OUTPUT: tuple[Argument, ...] = (
-    ("--dist", {"type": Path, "default": Path("dist"), "metavar": "DIR", "help": "where the archives go (default dist)"}),
+    ("--dist -o", {"type": Path, "default": Path("dist"), "metavar": "DIR", "help": "where the archives go (default dist)"}),
     ("--build-number", {"type": _number, "metavar": "YYYYMMDD", "help": "date of every file in the archives (default: the recipe set's)"}),
-    ("--jobs", {"type": int, "default": os.cpu_count() or 1, "metavar": "N", "help": "processes side by side (default: all cores)"}),
+    ("--jobs", {"type": int, "metavar": "N", "help": "processes side by side (default: all cores)"}),
     *_CACHE,
     _JSON,
 )  # fmt: skip

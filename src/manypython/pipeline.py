@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import os
 import shutil
+import tarfile
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib import util
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from manypython.build import builder, cpython, host_tools, toolchain
-from manypython.build.sources import fetch
-from manypython.model.errors import OutputError, TreeError
+from manypython.build import builder, host_tools, toolchain
+from manypython.build.sources import FetchedSource, fetch
+from manypython.model.errors import AuditError, OutputError, TreeError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import Target
-from manypython.model.tree import Tree
-from manypython.pack.facts import Facts
-from manypython.pack.pack import Artifact, pack
+from manypython.model.tree import GRAFTS, NEUTRAL_PREFIX, Tree, VerifiedTree
+from manypython.pack import Artifact, pack
+from manypython.pack.facts import Facts, GraftFact, SourceFact
 from manypython.progress import Reporter
-from manypython.recipes.catalogue import catalogue
+from manypython.recipes.catalogue import catalogue, required_modules
 from manypython.recipes.model import Recipe
 from manypython.repair.apply import apply
-from manypython.repair.audit import AuditReport, audit, require
+from manypython.repair.audit import audit, require
 from manypython.repair.bytecode import plan_bytecode
-from manypython.repair.edits import Plan, Remove
-from manypython.repair.graft import plan_graft
-from manypython.repair.prune import plan_prune
-from manypython.repair.relocate.plan import plan_relocate
-from manypython.verify.checks import verify
+from manypython.repair.edits import CompileBytecode, Edit, Plan
+from manypython.repair.graft import Graft, grafts, plan_graft
+from manypython.repair.prune import is_test_module, plan_prune
+from manypython.repair.relocate import old_prefix, plan_relocate
+from manypython.verify.checks import VerifyReport, verify
+
+_LICENSE_LIMIT = 200_000
+"""Characters of one licence text."""
 
 
 @dataclass(frozen=True)
@@ -40,37 +45,302 @@ class Options:
     dist: Path
     reporter: Reporter
     jobs: int
+    number: BuildNumber
     source_dir: Path | None = None
     offline: bool = False
     install_host_tools: bool = False
-    build_number: BuildNumber | None = None
-
-    @property
-    def number(self) -> BuildNumber:
-        """The build number given, or the recipe set's own."""
-        return self.build_number or catalogue().build
 
 
-def make(spec: Spec, target: Target, options: Options) -> tuple[Artifact, ...]:
+@dataclass(frozen=True)
+class Made:
+    """What a whole run leaves behind."""
+
+    artifacts: tuple[Artifact, ...]
+    report: VerifyReport
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """A tree in a scratch folder that has been through audit, graft and relocate."""
+
+    tree: Tree
+    target: Target
+    policy: str
+    grafts: tuple[Graft, ...]
+    plan: Plan
+    forbidden: tuple[str, ...]
+    """Folders no file of it may name."""
+
+
+def make(spec: Spec, target: Target, options: Options) -> Made:
     """The main job: one CPython release becomes portable archives in ``options.dist``."""
     recipe = catalogue().select(spec)
     recipes = catalogue().closure(recipe)
     writable(options.dist)
-    host_tools.require(
-        (tool for r in recipes for tool in r.host_tools),
-        install=options.install_host_tools,
-        reporter=options.reporter,
-    )
+    tools = (tool for each in recipes for tool in each.host_tools)
+    host_tools.require(tools, install=options.install_host_tools, reporter=options.reporter)
     built = build(recipes, target, options)
     prefix = Tree.open(built[recipe.name].prefix)
-    with portable(prefix, target, options, search=_libraries(built)) as (tree, plan, report):
-        verified, _ = verify(
-            tree,
-            target=target,
-            build_paths=build_paths(options),
-            expected_modules=cpython.required_modules(tree.version),
-            cache=options.cache,
+    search = tuple(each.prefix / "lib" for each in built.values())
+    with repaired(prefix, target, options, search=search, build_paths=_build_paths(options)) as done:
+        modules = frozenset(n for n in required_modules(recipe.version) if not is_test_module(n))
+        verified, report = _verify(done, options, modules)
+        facts = _facts(done, options, "make", _toolchain_name(), built)
+        return Made(_pack(verified, facts, options), report)
+
+
+def repair(prefix: Path, target: Target | None, options: Options) -> Made:
+    """Make archives of a prefix that somebody else built. It is copied, never touched."""
+    writable(options.dist)
+    with repaired(Tree.open(prefix), target, options) as done:
+        verified, report = _verify(done, options, frozenset())
+        facts = _facts(done, options, "repair", "", {})
+        return Made(_pack(verified, facts, options), report)
+
+
+def build(recipes: tuple[Recipe, ...], target: Target, options: Options) -> dict[str, builder.Built]:
+    """Fetch and build recipes, or take them from the cache."""
+    tools = toolchain.zig(target, options.cache)
+    epoch = options.number.epoch
+    site = builder.Site(tools, options.cache, epoch, options.reporter, options.jobs)
+
+    def get(recipe: Recipe) -> FetchedSource:
+        return fetch(
+            recipe,
+            options.cache,
             reporter=options.reporter,
+            source_dir=options.source_dir,
+            offline=options.offline,
         )
-        facts = _facts(verified, target, options, plan, report, built)
-        return pack(verified, facts, dist=options.dist, reporter=options.reporter)
+
+    return builder.build_all(recipes, get, site)
+
+
+@contextmanager
+def repaired(
+    prefix: Tree,
+    target: Target | None,
+    options: Options,
+    *,
+    search: tuple[Path, ...] = (),
+    build_paths: tuple[str, ...] = (),
+) -> Iterator[Repaired]:
+    """A portable copy of a prefix, for as long as the block runs.
+
+    Args:
+        prefix: what is copied.
+        target: what it must run on; None: the lowest policy it meets.
+        options: of the run.
+        search: folders to look for external libraries in.
+        build_paths: folders of the build machine that no file may name.
+    """
+    reporter = options.reporter
+    scratch = _scratch(options.cache)
+    try:
+        with reporter.step("copy", str(prefix.root)):
+            tree = _copy(prefix, scratch / "python")
+        with reporter.step("audit"):
+            found = audit(tree, search=search)
+        plan = (*plan_graft(found, tree), *plan_relocate(tree, build_paths=build_paths))
+        forbidden = (*build_paths, *_prefixes(prefix))
+        with reporter.step("graft and relocate", f"{len(plan)} edits"):
+            apply(tree, plan, reporter=reporter, jobs=options.jobs)
+        bytecode = plan_bytecode(tree)
+        apply(tree, bytecode, reporter=reporter, jobs=options.jobs)
+        after = audit(tree, target=target)
+        meets = target or after.target
+        if meets is None:
+            raise AuditError(f"{prefix.root}: meets no policy, only {after.policy}")
+        require(after, meets)
+        yield Repaired(
+            tree, meets, after.policy, grafts(found), (*plan_prune(prefix), *plan, *bytecode), forbidden
+        )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def verified(tree: Tree, target: Target | None, options: Options) -> tuple[VerifiedTree, VerifyReport, Target]:
+    """Prove a tree that is already repaired."""
+    meets = target or audit(tree).target
+    if meets is None:
+        raise AuditError(f"{tree.root}: meets no policy; `manypython audit` says why")
+    done = Repaired(tree, meets, meets.platform_tag, (), (), ())
+    proved, report = _verify(done, options, frozenset())
+    return proved, report, meets
+
+
+def pack_tree(tree: Tree, target: Target | None, options: Options) -> Made:
+    """Verify a tree and write its archives."""
+    writable(options.dist)
+    proved, report, meets = verified(tree, target, options)
+    done = Repaired(tree, meets, audit(tree).policy, _present_grafts(tree), (), ())
+    return Made(_pack(proved, _facts(done, options, "repair", "", {}), options), report)
+
+
+def writable(folder: Path) -> None:
+    """See before the work, not after it, that the output folder can be written.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be written: {error.strerror or error}",
+            remedy="name another folder with --dist",
+        ) from None
+
+
+def plan_as_json(plan: Plan) -> list[dict[str, Any]]:
+    """A plan for machines and for provenance; texts and bytecode are folded to their size."""
+    rows = [_row(edit) for edit in plan if not isinstance(edit, CompileBytecode)]
+    count = Counter(edit.checked for edit in plan if isinstance(edit, CompileBytecode))
+    rows += [
+        {"edit": "CompileBytecode", "checked": checked, "files": number}
+        for checked, number in sorted(count.items())
+    ]
+    return rows
+
+
+def _row(edit: Edit) -> dict[str, Any]:
+    row: dict[str, Any] = {"edit": type(edit).__name__}
+    for name, value in asdict(edit).items():
+        if name == "text":
+            row["characters"] = len(value)
+        elif name == "source":
+            row["source"] = Path(value).name
+        elif isinstance(value, bytes):
+            row[name] = f"{len(value)} bytes"
+        else:
+            row[name] = str(value) if isinstance(value, PurePosixPath) else value
+    return row
+
+
+def _verify(
+    done: Repaired, options: Options, modules: frozenset[str]
+) -> tuple[VerifiedTree, VerifyReport]:
+    return verify(
+        done.tree,
+        target=done.target,
+        forbidden=done.forbidden,
+        modules=modules,
+        cache=options.cache,
+        reporter=options.reporter,
+        jobs=options.jobs,
+    )
+
+
+def _pack(tree: VerifiedTree, facts: Facts, options: Options) -> tuple[Artifact, ...]:
+    return pack(tree, facts, dist=options.dist, reporter=options.reporter, jobs=options.jobs)
+
+
+def _facts(
+    done: Repaired,
+    options: Options,
+    origin: str,
+    toolchain_name: str,
+    built: dict[str, builder.Built],
+) -> Facts:
+    owners = {soname: each.recipe for each in built.values() for soname in each.recipe.provides}
+    return Facts(
+        version=str(done.tree.version),
+        python_tag=done.tree.python_tag,
+        target=done.target,
+        policy=done.policy,
+        build=options.number,
+        origin=origin,
+        toolchain=toolchain_name,
+        sources=tuple(_source(each) for _, each in sorted(built.items())),
+        grafts=tuple(
+            GraftFact(
+                owners[graft.soname].name if graft.soname in owners else "",
+                str(owners[graft.soname].version) if graft.soname in owners else "",
+                graft.soname,
+                str(graft.path),
+                graft.sha256,
+            )
+            for graft in done.grafts
+        ),
+        plan=tuple(plan_as_json(done.plan)),
+    )
+
+
+def _source(built: builder.Built) -> SourceFact:
+    recipe, source = built.recipe, built.source
+    name = "cpython" if recipe.build == "cpython" else recipe.name
+    return SourceFact(
+        name,
+        str(recipe.version),
+        recipe.source.url,
+        source.path.name,
+        source.sha256,
+        recipe.licenses,
+        _license_texts(recipe, source.path),
+    )
+
+
+def _license_texts(recipe: Recipe, archive: Path) -> tuple[tuple[str, str], ...]:
+    """The licence texts a recipe names, out of its source archive."""
+    found: dict[str, str] = {}
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            inside = member.name.removeprefix("./").partition("/")[2]
+            if member.isfile() and inside in recipe.license_files:
+                file = tar.extractfile(member)
+                text = file.read(_LICENSE_LIMIT) if file else b""
+                found[Path(inside).name] = text.decode("utf-8", "replace")
+                if len(found) == len(recipe.license_files):
+                    break
+    return tuple(sorted(found.items()))
+
+
+def _present_grafts(tree: Tree) -> tuple[Graft, ...]:
+    names = sorted(path.name for path in tree.grafts.glob("*.so*"))
+    return tuple(Graft(name, PurePosixPath(GRAFTS, name), "") for name in names)
+
+
+def _toolchain_name() -> str:
+    return f"zig {toolchain.zig_version()}"
+
+
+def _build_paths(options: Options) -> tuple[str, ...]:
+    return (str(options.cache), str(toolchain.zig_folder()))
+
+
+def _prefixes(prefix: Tree) -> tuple[str, ...]:
+    """Where the prefix was configured to be, and where it stands now."""
+    configured = old_prefix(prefix)
+    return tuple({configured, str(prefix.root)} - {NEUTRAL_PREFIX})
+
+
+def _copy(prefix: Tree, place: Path) -> Tree:
+    """Copy a prefix without what the archive leaves out."""
+    left_out = {str(prefix.root / edit.path) for edit in plan_prune(prefix)}
+
+    def skip(folder: str, names: list[str]) -> set[str]:
+        return {name for name in names if os.path.join(folder, name) in left_out}
+
+    try:
+        shutil.copytree(prefix.root, place, symlinks=True, ignore=skip)
+    except (OSError, shutil.Error) as error:
+        raise TreeError(f"{prefix.root}: cannot be copied: {error}") from None
+    for path in sorted(place.rglob("__pycache__")):
+        if not any(path.iterdir()):
+            path.rmdir()
+    return Tree.open(place)
+
+
+def _scratch(cache: Path) -> Path:
+    try:
+        (cache / "work").mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix="tree-", dir=cache / "work"))
+    except OSError as error:
+        raise OutputError(
+            f"{cache}: cannot be written: {error.strerror or error}",
+            remedy="name another folder with --cache-dir",
+        ) from None
+
+

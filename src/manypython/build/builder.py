@@ -138,7 +138,7 @@ def _fetch_and_build(
 ) -> Built:
     source = fetch(recipe)
     key = key_of(recipe, source.sha256, needed, site.toolchain, site.epoch)
-    label = f"{recipe.name}-{recipe.version}-{key[:16]}"
+    label = f"{recipe.title}-{key[:16]}"
     built = Built(recipe, source, key, site.cache / "builds" / label)
     if built.folder.is_dir():
         return built
@@ -160,9 +160,9 @@ def _build(built: Built, needed: tuple[Built, ...], site: Site) -> None:
     recipe, label = built.recipe, built.folder.name
     log = site.cache / "logs" / f"{label}.log"
     log.unlink(missing_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"{recipe.name}-", dir=site.cache / "work"))
+    work = Path(tempfile.mkdtemp(prefix=f"{recipe.title}-", dir=site.cache / "work"))
     try:
-        with site.reporter.step(f"build {recipe.name} {recipe.version}") as step:
+        with site.reporter.step(f"build {recipe.title}") as step:
             shop = steps.Workshop(
                 recipe=recipe,
                 toolchain=site.toolchain,
@@ -195,7 +195,7 @@ def _tidy(shop: steps.Workshop) -> None:
     lacking = [soname for soname in shop.recipe.provides if not (library / soname).exists()]
     if lacking:
         raise BuildError(
-            f"building {shop.recipe.name} {shop.recipe.version} made no {', '.join(lacking)}",
+            f"building {shop.recipe.title} made no {', '.join(lacking)}",
             remedy="the recipe's `provides` names sonames its build must install",
             log=shop.log,
         )

@@ -31,7 +31,6 @@ def build(shop: Workshop) -> None:
         "CFLAGS": "-fno-sanitize=undefined -Wno-date-time",
         "CXXFLAGS": "",
         "LDFLAGS": f"-L{shop.dependencies}/lib",
-        "CPPFLAGS": f"-I{shop.dependencies}/include -I{shop.dependencies}/include/ncursesw",
         "CFLAGS_NODIST": " ".join(
             (*flags, "-g0", "-fno-semantic-interposition", f"-ffile-prefix-map={shop.source}=.")
         ),

@@ -101,7 +101,7 @@ def fetch(
             remedy="free some room or name another folder with --cache-dir",
         ) from None
     raise SourceError(
-        f"the source of {recipe.name} {recipe.version} cannot be had\n"
+        f"the source of {recipe.title} cannot be had\n"
         + "\n".join(f"  {failure}" for failure in failures),
         remedy=f"put {candidates[0].file} (sha256 {candidates[0].sha256}) into a folder "
         "and pass it with --source-dir",
@@ -163,7 +163,7 @@ def _download(  # noqa: PLR0913  (one call, all named alike)
     place = _place(cache, candidate)
     scratch = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        with reporter.step(f"download {recipe.name} {recipe.version}", origin) as step:
+        with reporter.step(f"download {recipe.title}", origin) as step:
             _save(url, scratch, step)
             reason = _mismatch(scratch, candidate)
         if reason:

@@ -54,7 +54,8 @@ class Workshop:
     @property
     def cppflags(self) -> tuple[str, ...]:
         """Where the headers of the dependencies are."""
-        return (f"-I{self.dependencies}/include",)
+        include = f"-I{self.dependencies}/include"
+        return (include, f"{include}/ncursesw")
 
     @property
     def ldflags(self) -> tuple[str, ...]:
@@ -218,6 +219,8 @@ def ncurses(shop: Workshop) -> None:
         shop.make("-C", folder)
     for folder in ("include", "ncurses", "panel"):
         shop.run("make", "-C", folder, "install", f"DESTDIR={shop.destination}")
+    # libedit's configure knows the library by its old name only
+    (shop.destination / NEUTRAL_PREFIX.strip("/") / "lib/libncurses.so").symlink_to("libncursesw.so")
 
 
 STEPS: dict[str, Callable[[Workshop], None]] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-import sys
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -50,14 +49,8 @@ def zig(target: Target, cache: Path) -> Toolchain:
     Raises:
         HostToolError: the ``ziglang`` package is not installed beside us.
     """
-    spec = util.find_spec("ziglang")
-    if spec is None or spec.origin is None:
-        raise HostToolError(
-            "the zig toolchain is not installed: Python package ziglang is missing",
-            remedy="pip install 'manypython[build]'",
-        )
-    program = Path(spec.origin).parent / "zig"
-    version = metadata.version("ziglang")
+    program = zig_folder() / "zig"
+    version = zig_version()
     floor = "" if target.libc.abi == "musl" else f".{target.floor[0]}.{target.floor[1]}"
     triple = f"{target.architecture}-linux-{target.libc.abi}{floor}"
     drivers = {
@@ -97,6 +90,26 @@ def zig(target: Target, cache: Path) -> Toolchain:
     )
 
 
+def zig_folder() -> Path:
+    """Where the ``ziglang`` package is installed.
+
+    Raises:
+        HostToolError: it is not.
+    """
+    spec = util.find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        raise HostToolError(
+            "the zig toolchain is not installed: Python package ziglang is missing",
+            remedy="pip install 'manypython[build]'",
+        )
+    return Path(spec.origin).parent
+
+
+def zig_version() -> str:
+    """The version of the ``ziglang`` package."""
+    return metadata.version("ziglang")
+
+
 def _write_program(path: Path, text: str) -> None:
     """Write an executable in one step, so that a second process never sees half of it."""
     if path.exists():
@@ -105,8 +118,3 @@ def _write_program(path: Path, text: str) -> None:
     scratch.write_text(text)
     scratch.chmod(0o755)
     scratch.replace(path)
-
-
-def python_of_tool() -> Path:
-    """The interpreter that runs us: some build systems want a Python of the host."""
-    return Path(sys.executable)

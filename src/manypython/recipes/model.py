@@ -75,6 +75,11 @@ class Recipe:
     pythons: str = ""
     """PEP 440 specifier of the CPython versions that use it; empty: all."""
 
+    @property
+    def title(self) -> str:
+        """Name and version for people and file names, ``openssl-3.5.7``."""
+        return self.name if self.name.endswith(f"-{self.version}") else f"{self.name}-{self.version}"
+
     def used_by(self, python: Version) -> bool:
         """Whether a CPython of this version uses this library."""
         return SpecifierSet(self.pythons, prereleases=True).contains(python)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -127,24 +128,9 @@ def _elf(root: Path, path: PurePosixPath, edits: list[Edit]) -> None:
 
 
 def replace_strings(data: bytes, old: bytes, new: bytes) -> bytes:
-    """Replace ``old`` where it begins a path in a C string; the rest moves up, NULs fill the end.
-
-    Only whole path components are replaced: ``/usr`` in ``/usrlocal`` stays.
-    """
-    pieces: list[bytes] = []
-    position = 0
-    while (start := data.find(old, position)) >= 0:
-        after = data[start + len(old) : start + len(old) + 1]
-        end = data.find(b"\0", start)
-        if after not in (b"/", b"\0", b":", b" ", b'"', b"'", b"") or end < 0:
-            pieces.append(data[position : start + len(old)])
-            position = start + len(old)
-            continue
-        text = data[start:end].replace(old, new)
-        pieces += [data[position:start], text, b"\0" * (end - start - len(text))]
-        position = end
-    pieces.append(data[position:])
-    return b"".join(pieces)
+    """Replace ``old`` by ``new`` of the same length wherever a path ends with it or goes on below it."""
+    boundary = re.compile(re.escape(old) + rb"(?=[/\0: \"']|$)")
+    return boundary.sub(lambda _: new, data)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -69,10 +69,7 @@ class SetRpath:
 
 @dataclass(frozen=True)
 class ReplaceBytes:
-    """Replace a C string's beginning inside a binary, NUL-padded to the same length.
-
-    ``new`` is never longer than ``old``, so nothing in the file moves.
-    """
+    """Replace a path inside a binary by another of the same length, so that nothing moves."""
 
     path: PurePosixPath
     old: bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
 from manypython.model.tree import Tree
@@ -42,9 +43,15 @@ def plan_prune(tree: Tree) -> Plan:
                 found[PurePosixPath(path.relative_to(tree.root))] = reason
     for path in tree.root.rglob("*.pyc"):
         relative = PurePosixPath(path.relative_to(tree.root))
-        if not any(parent in found for parent in relative.parents) and not _hash_based(path.open("rb").read(8)):
+        if not any(parent in found for parent in relative.parents) and not _hash_based(path.read_bytes()[:8]):
             found[relative] = _BYTECODE
     return tuple(Remove(path, reason) for path, reason in sorted(found.items()))
+
+
+def is_test_module(name: str) -> bool:
+    """Whether an extension module belongs to the tests and is left out."""
+    patterns = (pattern for pattern, _ in _STDLIB if pattern.startswith("lib-dynload/"))
+    return any(fnmatch(f"lib-dynload/{name}.x.so", pattern) for pattern in patterns)
 
 
 def _hash_based(header: bytes) -> bool:

@@ -68,7 +68,8 @@ class Trial:
     tree: Tree
     target: Target
     forbidden: tuple[str, ...]
-    modules: tuple[str, ...]
+    probing: tuple[str, ...]
+    """The probe's kind, and the modules that must import."""
     cache: Path
     reporter: Reporter
     scratch: Path
@@ -100,13 +101,13 @@ def verify(  # noqa: PLR0913  (each is a fact of its own)
         VerifyError: something did not hold; each is named with its fact.
     """
     present = {path.name.split(".")[0] for path in (tree.stdlib / "lib-dynload").glob("*.so")}
-    wanted = tuple(sorted(modules or present))
+    probing = ("full" if modules else "foreign", *sorted(modules or present))
     with reporter.step("verify"), _scratch() as scratch:
-        trial = Trial(tree, target, forbidden, wanted, cache, reporter, scratch)
+        trial = Trial(tree, target, forbidden, probing, cache, reporter, scratch)
         _timed(trial, "tree", "audit", lambda: _audit(trial))
         _timed(trial, "tree", "scan", lambda: _scan(trial))
         first = _copy(tree, scratch / _FIRST)
-        _probe(trial, "moved", first, (str(first.executable),), {"HOME": str(scratch)})
+        _probe(trial, "moved", (str(first.executable),), {"HOME": str(scratch)})
         second = replace(first, root=scratch / _SECOND)
         second.root.parent.mkdir()
         first.root.rename(second.root)
@@ -128,15 +129,19 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
     link = trial.scratch / "links" / "interpreter"
     link.parent.mkdir()
     link.symlink_to(tools / "python3")
-    yield lambda: _probe(trial, "read-only, empty environment", tree, (str(tools / python),), {})
-    yield lambda: _probe(trial, "by PATH", tree, ("python3",), {"PATH": str(tools)}, kind="short")
-    yield lambda: _probe(trial, "through a symlink", tree, (str(link),), {}, kind="short")
+    yield lambda: _probe(trial, "read-only, empty environment", (str(tools / python),), {})
+    yield lambda: _probe(trial, "by PATH", ("python3",), {"PATH": str(tools)}, short=True)
+    yield lambda: _probe(trial, "through a symlink", (str(link),), {}, short=True)
     yield lambda: _probe(
-        trial, "foreign LD_LIBRARY_PATH", tree, (str(tools / python),),
-        {"LD_LIBRARY_PATH": "/usr/lib:/lib:/usr/lib/x86_64-linux-gnu"}, kind="short",
+        trial, "foreign LD_LIBRARY_PATH", (str(tools / python),),
+        {"LD_LIBRARY_PATH": "/usr/lib:/lib:/usr/lib/x86_64-linux-gnu"}, short=True,
     )  # fmt: skip
     yield lambda: _timed(trial, "venv", "pip install", lambda: _venv(trial, tree, ()))
-    yield lambda: _timed(trial, "venv", "copies", lambda: _venv(trial, tree, ("--copies",)))
+    if any(tree.root.glob("lib/libpython3.*.so.*")):
+        fact = "skipped: a copied interpreter is too far away from a shared libpython"
+        trial.checks.append(Check("venv", "copies", True, fact, 0.0, skipped=True))  # noqa: FBT003
+    else:
+        yield lambda: _timed(trial, "venv", "copies", lambda: _venv(trial, tree, ("--copies",)))
     yield lambda: _timed(trial, "scripts", "bin", lambda: _scripts(trial, tree))
     yield lambda: _old_glibc(trial, tree)
 
@@ -157,20 +162,17 @@ def _scan(trial: Trial) -> str:
     return "no build path, no old prefix"
 
 
-def _probe(  # noqa: PLR0913
+def _probe(
     trial: Trial,
     where: str,
-    tree: Tree,
     command: tuple[str, ...],
     env: Mapping[str, str],
-    kind: str = "full",
+    *,
+    short: bool = False,
 ) -> None:
     """Run the probe in one surrounding and take its rows over."""
-    program = _program(trial)
-    modules = trial.modules if kind == "full" else ()
-    argv = (*command, "-I", "-B", str(program), kind, *modules)
-    _rows(trial, where, argv, env)
-    _ = tree
+    words = ("short",) if short else trial.probing
+    _rows(trial, where, (*command, "-I", "-B", str(_program(trial)), *words), env)
 
 
 def _rows(trial: Trial, where: str, argv: tuple[str, ...], env: Mapping[str, str]) -> None:
@@ -182,7 +184,9 @@ def _rows(trial: Trial, where: str, argv: tuple[str, ...], env: Mapping[str, str
         detail = error.result.output[-2000:] if isinstance(error, process.ProgramError) else str(error)
         trial.checks.append(Check(where, "start", False, detail, time.monotonic() - begun))  # noqa: FBT003
         return
-    trial.checks += [Check(where, r["name"], r["ok"], r["detail"], r["seconds"]) for r in rows]
+    trial.checks.extend(
+        Check(where, row["name"], row["ok"], row["detail"], row["seconds"]) for row in rows
+    )
 
 
 def _venv(trial: Trial, tree: Tree, arguments: tuple[str, ...]) -> str:
@@ -246,7 +250,7 @@ def _old_glibc(trial: Trial, tree: Tree) -> None:
         return
     public = _public(trial, libraries)
     where, argv = roots.command(tree, public, _program(trial))
-    _rows(trial, where, (*argv, "full", *trial.modules), {})
+    _rows(trial, where, (*argv, *trial.probing), {})
     said = [c for c in trial.checks if c.where == where and c.name == "rest"]
     if said and said[0].ok and said[0].detail != "glibc 2.17":
         trial.checks.append(Check(where, "version", False, f"it was {said[0].detail}", 0.0))  # noqa: FBT003

@@ -1,7 +1,8 @@
 """Runs inside the product: uses every part of the standard library once, prints JSON.
 
 Standard library only, Python 3.11 to 3.15. Called as
-``python -I -B probe.py full|short MODULE...``; the modules are those that must import.
+``python -I -B probe.py full|foreign|short MODULE...``; the modules are those that must import,
+``foreign`` is for prefixes that somebody else built.
 """
 
 import importlib
@@ -139,11 +140,12 @@ def check_sqlite():
     db.execute("create virtual table t using fts5(x)")
     db.execute("insert into t values ('portable python'), ('other')")
     expect(db.execute("select x from t where t match 'python'").fetchall() == [("portable python",)], "fts5")
-    db.execute("create virtual table r using rtree(id, a, b)")
-    db.execute("create virtual table g using geopoly()")
-    db.execute("create virtual table d using fts4(x)")
-    db.execute("select * from dbstat").fetchall()
-    expect(hasattr(db, "enable_load_extension"), "load-extension is off")
+    if "full" in sys.argv:  # of a prefix that somebody else built only what all builds have
+        db.execute("create virtual table r using rtree(id, a, b)")
+        db.execute("create virtual table g using geopoly()")
+        db.execute("create virtual table d using fts4(x)")
+        db.execute("select * from dbstat").fetchall()
+        expect(hasattr(db, "enable_load_extension"), "load-extension is off")
     return sqlite3.sqlite_version
 
 
@@ -197,7 +199,7 @@ def check_terminal():
     import readline
 
     os.environ["TERMINFO"] = "/nonexistent"
-    curses.setupterm("xterm-256color", fd=1 if False else os.open(os.devnull, os.O_WRONLY))
+    curses.setupterm("xterm-256color", fd=os.open(os.devnull, os.O_WRONLY))
     expect(curses.tigetnum("colors") == 256, curses.tigetnum("colors"))
     return (readline.__doc__ or "").split(".")[0]
 
@@ -252,8 +254,8 @@ FULL = (
 
 def main(kind, modules):
     """Run the checks and return one row each."""
-    checks = [(check.__name__[6:], check) for check in (FULL if kind == "full" else SHORT)]
-    if kind == "full":
+    checks = [(check.__name__[6:], check) for check in (SHORT if kind == "short" else FULL)]
+    if kind != "short":
         checks.append(("imports", lambda: check_imports(modules)))
     rows = []
     for name, check in checks:

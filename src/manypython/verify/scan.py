@@ -12,10 +12,6 @@ _NEUTRAL_ALLOWED = (
     # the literal that installers rewrite, and its bytecode
     re.compile(r"lib/python3\.\d+t?/(__pycache__/)?_sysconfigdata[^/]*\.pyc?$"),
     re.compile(r"lib/python3\.\d+t?/_sysconfig_vars[^/]*\.json$"),
-    # getpath's last resort, compiled in; OpenSSL's and ncurses' install folders likewise
-    re.compile(r"bin/python3\.\d+t?d?$"),
-    re.compile(r"lib/libpython3[^/]*\.so[^/]*$"),
-    re.compile(r"lib/python\.libs/[^/]+$"),
 )
 _NEUTRAL = re.compile(rb"(?<![\w./-])" + re.escape(NEUTRAL_PREFIX.encode()) + rb"/(?:bin|lib|include|share)\b")
 _GENERIC = re.compile(r"lib/lib(?!python3)[^/]*\.so[^/]*$")
@@ -49,7 +45,9 @@ def scan(tree: Tree, forbidden: tuple[str, ...]) -> tuple[str, ...]:
                 facts.append(f"{relative}: writable by all, or setuid")
             data = path.read_bytes()
             facts += [f"{relative}: names {text}" for text, needle in needles if needle in data]
-            if _NEUTRAL.search(data) and not any(p.match(relative) for p in _NEUTRAL_ALLOWED):
+            # in ELF files it is getpath's last resort, and OpenSSL's and ncurses' install folders
+            allowed = data[:4] == b"\x7fELF" or any(p.match(relative) for p in _NEUTRAL_ALLOWED)
+            if _NEUTRAL.search(data) and not allowed:
                 facts.append(f"{relative}: names {NEUTRAL_PREFIX}")
     return tuple(facts)
 

@@ -51,7 +51,7 @@ def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = ()) -> Plan:
         if new != _read(tree.root / path)
     ]
     edits += _links(tree)
-    if prefix != NEUTRAL_PREFIX and len(prefix) >= _SHORTEST:
+    if prefix != NEUTRAL_PREFIX:
         edits += _binaries(tree, prefix)
     return tuple(edits)
 
@@ -78,6 +78,7 @@ def _texts(tree: Tree, scrubber: Scrubber, scrubbed: sysconfig.Variables) -> Tex
         else:
             named = scrubber.old_prefix in text or any(f in text for f in scrubber.build_paths)
         if named and len(scrubber.old_prefix) >= _SHORTEST:
+            text = scripts.any_python(text, scrubber.old_prefix)
             yield _relative(tree, path), (scrubber.text(text), "names a folder of the build")
 
 
@@ -139,9 +140,22 @@ def _links(tree: Tree) -> Iterator[Edit]:
 
 def _binaries(tree: Tree, prefix: str) -> Iterator[Edit]:
     old = prefix.encode()
+    new = same_length(prefix).encode()
     for path in _every_file(tree.root):
-        if is_elf(path) and old in path.read_bytes():
-            yield ReplaceBytes(_relative(tree, path), old, NEUTRAL_PREFIX.encode())
+        if new != old and is_elf(path) and old in path.read_bytes():
+            yield ReplaceBytes(_relative(tree, path), old, new)
+
+
+def same_length(prefix: str) -> str:
+    """A neutral path as long as an old prefix, with the same last part.
+
+    The last part stays because linkers merge strings by their tails: CPython's version
+    may be nothing but the end of ``/opt/python/3.13.0``.
+    """
+    head, slash, last = prefix.rpartition("/")
+    room = len(head + slash)
+    neutral = NEUTRAL_PREFIX if room > len(NEUTRAL_PREFIX) else ""
+    return neutral.ljust(room, "/") + last
 
 
 def _every_file(root: Path) -> Iterator[Path]:

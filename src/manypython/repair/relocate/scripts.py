@@ -32,6 +32,13 @@ def patch(text: str, python: str) -> str:
     return "\n".join([*head, *body])
 
 
+def any_python(text: str, old_prefix: str) -> str:
+    """Let a Python file outside ``bin/`` whose first line names the old prefix run on any Python."""
+    if not is_python_script(text, old_prefix):
+        return text
+    return "#!/usr/bin/env python3\n" + text.partition("\n")[2]
+
+
 def config_script(name: str, variables: dict[str, str | int]) -> str:
     """A self-locating ``pythonX.Y-config``.
 

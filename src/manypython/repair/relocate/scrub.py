@@ -25,6 +25,7 @@ BUILD_ONLY_FLAGS = frozenset(
 
 _COMPILERS = {"clang": "cc", "gcc": "cc", "clang++": "c++", "g++": "c++", "ar": "ar", "ranlib": "ranlib"}
 _FLAG = r"(?:-I|-L|-B|-isystem ?|-iquote ?|-Wl,-rpath[,=]|-Wl,-rpath-link[,=]|-Wl,-R,?|--sysroot=|-f[a-z]+-prefix-map=)"
+_BEFORE = r"(?:(?<![\w-])|(?<=-[ILBR])|(?<=-isystem))"
 _BOUNDARY = r"(?=[/\s\"':;,)\\]|$)"
 
 
@@ -45,7 +46,7 @@ class Scrubber:
 
     @cached_property
     def _prefix(self) -> re.Pattern[str]:
-        return re.compile(rf"(?<![\w.-]){re.escape(self.old_prefix)}{_BOUNDARY}")
+        return re.compile(rf"{_BEFORE}{re.escape(self.old_prefix)}{_BOUNDARY}")
 
     def text(self, text: str, prefix: str = NEUTRAL_PREFIX) -> str:
         """Scrub free text; the old prefix becomes ``prefix``."""
