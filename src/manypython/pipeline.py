@@ -327,9 +327,6 @@ def _copy(prefix: Tree, place: Path) -> Tree:
         shutil.copytree(prefix.root, place, symlinks=True, ignore=skip)
     except (OSError, shutil.Error) as error:
         raise TreeError(f"{prefix.root}: cannot be copied: {error}") from None
-    for path in sorted(place.rglob("__pycache__")):
-        if not any(path.iterdir()):
-            path.rmdir()
     return Tree.open(place)
 
 

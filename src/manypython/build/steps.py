@@ -134,18 +134,30 @@ def autotools(shop: Workshop) -> None:
 
 
 def openssl(shop: Workshop) -> None:
-    """OpenSSL's own Configure (perl); only headers and libraries are built and installed."""
-    architecture = shop.toolchain.target.architecture
+    """OpenSSL's own Configure (perl); only headers and libraries are built and installed.
+
+    The library keeps its compiler's command line as a string (``OpenSSL_version(3)``), so
+    that line must not name a folder.
+    """
+    tools = {name: Path(driver).name for name, driver in shop.toolchain.variables().items()}
+    plain = {
+        **tools,
+        "PATH": f"{shop.toolchain.folder}:{shop.environment()['PATH']}",
+        "CFLAGS": " ".join(flag for flag in shop.cflags if "prefix-map" not in flag),
+        "CPPFLAGS": "",
+        "LDFLAGS": " ".join(shop.toolchain.ldflags),
+    }
     shop.run(
         "perl",
         "./Configure",
-        f"linux-{architecture}",
+        f"linux-{shop.toolchain.target.architecture}",
         f"--prefix={NEUTRAL_PREFIX}",
         "--libdir=lib",
         *shop.recipe.arguments,
+        env=plain,
     )
-    shop.make("build_libs")
-    shop.run("make", "install_dev", f"DESTDIR={shop.destination}")
+    shop.run("make", f"-j{shop.jobs}", "build_libs", env=plain)
+    shop.run("make", "install_dev", f"DESTDIR={shop.destination}", env=plain)
 
 
 def zlib(shop: Workshop) -> None:

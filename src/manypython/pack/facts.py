@@ -94,20 +94,35 @@ class Facts:
         bom.metadata.component = Component(
             name="cpython", version=self.version, type=ComponentType.PLATFORM, bom_ref="cpython"
         )
-        for source in self.sources:
-            bom.components.add(
-                Component(
-                    name=source.name,
-                    version=source.version,
-                    type=ComponentType.LIBRARY,
-                    bom_ref=source.name,
-                    purl=PackageURL("generic", None, source.name, source.version, {"download_url": source.url}),
-                    licenses=[DisjunctiveLicense(id=name) for name in source.licenses],
-                    hashes=[HashType(alg=HashAlgorithm.SHA_256, content=source.sha256)],
-                )
-            )
+        parts = [_component(source) for source in self.sources if source.name != "cpython"]
+        if not self.sources:
+            parts = [_foreign(graft) for graft in self.grafts]
+        bom.components.update(parts)
+        bom.register_dependency(bom.metadata.component, parts)
         text: str = JsonV1Dot6(bom).output_as_string(indent=1)
         return json.dumps(json.loads(text), indent=1, sort_keys=True) + "\n"
+
+
+def _component(source: SourceFact) -> Component:
+    return Component(
+        name=source.name,
+        version=source.version,
+        type=ComponentType.LIBRARY,
+        bom_ref=source.name,
+        purl=PackageURL("generic", None, source.name, source.version, {"download_url": source.url}),
+        licenses=[DisjunctiveLicense(id=name) for name in source.licenses],
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=source.sha256)],
+    )
+
+
+def _foreign(graft: GraftFact) -> Component:
+    """A library that came from somebody else's system: its name and bytes are all that is known."""
+    return Component(
+        name=graft.soname,
+        type=ComponentType.LIBRARY,
+        bom_ref=graft.soname,
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=graft.sha256)] if graft.sha256 else [],
+    )
 
 
 SHARE = "share/manypython"

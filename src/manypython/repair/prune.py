@@ -29,31 +29,26 @@ _STDLIB = (
 )
 _ROOT = (
     ("lib/libpython*.a", "static library: the archive has the interpreter itself"),
+    ("**/__pycache__", "bytecode is compiled again, hash-based, from the final text"),
     ("lib/**/*.la", "libtool archives name the build machine"),
 )
-_BYTECODE = "bytecode with a time stamp: compiled again, hash-based, from the final text"
 
 
 def plan_prune(tree: Tree) -> Plan:
-    """Everything in the tree that the archive leaves out."""
+    """Everything in a prefix that its portable copy leaves out."""
     found: dict[PurePosixPath, str] = {}
     for base, patterns in ((tree.stdlib, _STDLIB), (tree.root, _ROOT)):
         for pattern, reason in patterns:
             for path in base.glob(pattern):
                 found[PurePosixPath(path.relative_to(tree.root))] = reason
-    for path in tree.root.rglob("*.pyc"):
-        relative = PurePosixPath(path.relative_to(tree.root))
-        if not any(parent in found for parent in relative.parents) and not _hash_based(path.read_bytes()[:8]):
-            found[relative] = _BYTECODE
-    return tuple(Remove(path, reason) for path, reason in sorted(found.items()))
+    return tuple(
+        Remove(path, reason)
+        for path, reason in sorted(found.items())
+        if not any(parent in found for parent in path.parents)
+    )
 
 
 def is_test_module(name: str) -> bool:
     """Whether an extension module belongs to the tests and is left out."""
     patterns = (pattern for pattern, _ in _STDLIB if pattern.startswith("lib-dynload/"))
     return any(fnmatch(f"lib-dynload/{name}.x.so", pattern) for pattern in patterns)
-
-
-def _hash_based(header: bytes) -> bool:
-    """PEP 552: bit 0 of the flags behind the magic number."""
-    return len(header) == 8 and bool(header[4] & 1)  # noqa: PLR2004

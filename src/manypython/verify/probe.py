@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 
-_LIBC = ("ld-linux", "ld-2.", "libc", "libdl", "libm", "libpthread", "libresolv", "librt", "libutil", "libnss")
+_LIBC = ("ld-linux", "ld-2.", "libc", "libdl", "libm", "libpthread", "libresolv", "libnsl", "libnss", "librt", "libutil")
 
 _KEY = """\
 -----BEGIN PRIVATE KEY-----

@@ -15,8 +15,9 @@ from manypython.repair.relocate.scrub import Scrubber
 from manypython.repair.relocate.sysconfig import Variables
 
 _ASSIGNMENT = re.compile(r"^(?P<name>\w+)=(?P<space>\s*)(?P<value>.*)$")
+# one shell command and no make function, for those would take a space for the end of a name
 _SELF_LOCATING = (
-    "$(shell list='$(MAKEFILE_LIST)'; cd -P \"$$(dirname \"$${list\\# }\")/../../..\" && pwd)"
+    "$(shell cd -P \"$$(dirname \"$$(printf %s '$(MAKEFILE_LIST)' | sed 's/^ *//')\")/../../..\" && pwd)"
 )
 
 
@@ -37,7 +38,7 @@ def makefile(text: str, scrubber: Scrubber, variables: Variables) -> str:
         else:
             value = scrubber.flags(match["value"], "$(prefix)")
             value = re.sub(rf"(?<![\w.-]){NEUTRAL_PREFIX}(?=/|\s|$)", lambda _: "$(prefix)", value)
-            lines.append(f"{match['name']}={match['space']}{value}")
+            lines.append(f"{match['name']}={match['space']}{value.rstrip()}")
     return "\n".join(lines)
 
 

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import io
+import os
+import random
+import shutil
+import stat
+import subprocess
+import tarfile
+import time
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from manypython.archives.members import Member, below, complete, of_folder
+from manypython.archives.read import unpack
+from manypython.archives.write import WRITERS, text
+from manypython.model.errors import ArchiveError, OutputError
+
+EPOCH = 1_700_000_000
+NAMES = {"a/x.py": b"print()", "a/b/run": b"#!/bin/sh\n", "z": b""}
+
+
+def make_folder(root: Path, seed: int = 0) -> Path:
+    """The same content, written in another order each time."""
+    names = list(NAMES)
+    random.Random(seed).shuffle(names)  # noqa: S311
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(NAMES[name])
+    (root / "a/b/run").chmod((root / "a/b/run").stat().st_mode | 0o100)
+    (root / "link").symlink_to("a/b/run")
+    return root
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_same_members_same_bytes_whatever_umask_zone_and_order(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    for number, (umask, zone) in enumerate([(0o022, "UTC"), (0o077, "Asia/Kathmandu")]):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        before = os.umask(umask)
+        try:
+            folder = make_folder(tmp_path / f"folder {number}", number)
+            path = tmp_path / f"{number}{suffix}"
+            WRITERS[suffix](path, complete(of_folder(folder)), EPOCH)
+        finally:
+            os.umask(before)
+        written.append(path.read_bytes())
+    monkeypatch.undo()
+    time.tzset()
+    assert written[0] == written[1]
+
+
+members = st.dictionaries(
+    st.text("abcé -_.", min_size=1, max_size=8).filter(lambda name: name not in (".", "..")),
+    st.tuples(st.binary(max_size=50), st.booleans()),
+    max_size=8,
+).map(lambda d: complete(Member(PurePosixPath("d", name), data, executable=run) for name, (data, run) in d.items()))
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(chosen=members)
+def test_what_is_written_is_read_back(tmp_path: Path, suffix: str, chosen: tuple[Member, ...]) -> None:
+    archive, into = tmp_path / f"x{suffix}", tmp_path / "out"
+    shutil.rmtree(into, ignore_errors=True)
+    WRITERS[suffix](archive, chosen, EPOCH)
+    unpack(archive, into)
+    found = complete(of_folder(into))
+    assert [(m.name, m.read(), m.mode) for m in found] == [(m.name, m.read(), m.mode) for m in chosen]
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_links_and_modes_come_back(tmp_path: Path, suffix: str) -> None:
+    archive = tmp_path / f"x{suffix}"
+    WRITERS[suffix](archive, below("python", of_folder(make_folder(tmp_path / "in"))), EPOCH)
+    unpack(archive, tmp_path / "out")
+    assert os.readlink(tmp_path / "out/python/link") == "a/b/run"
+    assert os.access(tmp_path / "out/python/link", os.X_OK)
+    assert stat.S_IMODE((tmp_path / "out/python/a/x.py").stat().st_mode) == 0o644
+
+
+def test_other_programs_read_them_too(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "in")
+    for suffix, writer in WRITERS.items():
+        writer(tmp_path / f"x{suffix}", complete(of_folder(folder)), EPOCH)
+    listing = subprocess.run(["tar", "tzf", tmp_path / "x.tar.gz"], capture_output=True, check=True, text=True)
+    assert "a/b/run\n" in listing.stdout
+    with tarfile.open(tmp_path / "x.tar.gz") as tar:
+        assert all((m.uid, m.gid, m.uname, m.mtime) == (0, 0, "", EPOCH) for m in tar)
+    if shutil.which("unzip") is None:
+        pytest.skip("this host has no unzip")
+    subprocess.run(["unzip", "-q", tmp_path / "x.zip", "-d", tmp_path / "unzipped"], check=True)
+    assert os.readlink(tmp_path / "unzipped/link") == "a/b/run"
+    assert os.access(tmp_path / "unzipped/a/b/run", os.X_OK)
+
+
+def hostile_tar(path: Path, *entries: tarfile.TarInfo) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for entry in entries:
+            tar.addfile(entry, io.BytesIO(b"x" * entry.size))
+    return path
+
+
+def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size = kind, link, 1 if kind == tarfile.REGTYPE else 0
+    return info
+
+
+@pytest.mark.parametrize(
+    ("entries", "fact"),
+    [
+        ([entry("../out")], "leads out"),
+        ([entry("/etc/x")], "leads out"),
+        ([entry("a", tarfile.SYMTYPE, "/etc")], "a link that leads out"),
+        ([entry("d/a", tarfile.SYMTYPE, "../../x")], "a link that leads out"),
+        ([entry("a", tarfile.SYMTYPE, "b"), entry("a/x")], "lies below a"),
+        ([entry("a"), entry("a")], "is there twice"),
+        ([entry("a", tarfile.LNKTYPE, "b")], "neither file"),
+        ([entry("a", tarfile.CHRTYPE)], "neither file"),
+        ([entry("a", tarfile.FIFOTYPE)], "neither file"),
+    ],
+)
+def test_hostile_members_are_refused_and_nothing_is_left(tmp_path: Path, entries: list[tarfile.TarInfo], fact: str) -> None:
+    archive = hostile_tar(tmp_path / "x.tar.gz", *entries)
+    with pytest.raises(ArchiveError, match=fact):
+        unpack(archive, tmp_path / "out" / "here")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_hostile_zip_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as file:
+        file.writestr("../x", "")
+    with pytest.raises(ArchiveError, match="leads out"):
+        unpack(tmp_path / "x.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("keep", [0.3, 0.9])
+def test_a_truncated_archive_is_refused(tmp_path: Path, suffix: str, keep: float) -> None:
+    archive = tmp_path / f"x{suffix}"
+    noise = random.Random(1).randbytes(200_000)  # noqa: S311
+    WRITERS[suffix](archive, (Member(PurePosixPath("a"), noise),), EPOCH)
+    archive.write_bytes(archive.read_bytes()[: int(archive.stat().st_size * keep)])
+    with pytest.raises(ArchiveError, match="truncated or damaged"):
+        unpack(archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_exists_is_not_written_into(tmp_path: Path) -> None:
+    text(tmp_path / "x.tar.gz", "")
+    with pytest.raises(OutputError, match="exists already"):
+        unpack(tmp_path / "x.tar.gz", tmp_path)
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_an_output_folder_that_cannot_be_written_is_named(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file"):
+        WRITERS[suffix](tmp_path / "file" / f"x{suffix}", (), EPOCH)
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_a_full_disk_leaves_no_half_archive(tmp_path: Path, suffix: str) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", small], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("cannot mount a small tmpfs (needs root)")
+    try:
+        noise = random.Random(1).randbytes(300_000)  # noqa: S311
+        with pytest.raises(OutputError, match="No space left"):
+            WRITERS[suffix](small / f"x{suffix}", (Member(PurePosixPath("a"), noise),), EPOCH)
+        assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", small], check=True)

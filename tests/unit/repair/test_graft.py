@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import struct
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from manypython import process
+from manypython.model.errors import AuditError, TreeError
+from manypython.model.target import Target
+from manypython.model.tree import GRAFTS, Tree
+from manypython.progress import Reporter
+from manypython.repair.apply import apply, check, replace_strings
+from manypython.repair.audit import audit, require
+from manypython.repair.edits import CopyIn, Remove, SetRpath, SetSoname, Strip, WriteText
+from manypython.repair.elf import Policies
+from manypython.repair.graft import grafts, plan_graft
+
+QUIET = Reporter(quiet=True)
+
+
+@pytest.fixture
+def tree(binaries: Path, tmp_path: Path) -> Tree:
+    """A prefix whose interpreter is the little program, with its libraries outside."""
+    root = tmp_path / "prefix"
+    for folder in ("bin", "lib/python3.13", "include/python3.13"):
+        (root / folder).mkdir(parents=True)
+    (root / "lib/python3.13/os.py").write_text("")
+    (root / "include/python3.13/patchlevel.h").write_text('#define PY_VERSION "3.13.5"\n')
+    (root / "bin/python3.13").write_bytes((binaries / "main").read_bytes())
+    (root / "bin/python3.13").chmod(0o755)
+    return Tree.open(root)
+
+
+def test_a_graft_brings_libraries_in_under_names_of_their_own(tree: Tree, binaries: Path) -> None:
+    report = audit(tree, search=(binaries,))
+    plan = plan_graft(report, tree)
+    copied = [edit.path for edit in plan if isinstance(edit, CopyIn)]
+    assert [path.parent for path in copied] == [PurePosixPath(GRAFTS)] * 2
+    assert all(path.name.startswith(("libinner-", "libouter-")) for path in copied)
+    assert SetRpath(PurePosixPath("bin/python3.13"), "$ORIGIN/../lib/python.libs") in plan
+
+
+def test_a_grafted_tree_runs_anywhere_and_needs_no_second_graft(tree: Tree, binaries: Path, tmp_path: Path) -> None:
+    apply(tree, plan_graft(audit(tree, search=(binaries,)), tree), reporter=QUIET, jobs=2)
+    again = audit(tree)
+    assert plan_graft(again, tree) == ()
+    assert grafts(again) == ()
+    moved = tmp_path / "moved here"
+    tree.root.rename(moved)
+    assert process.run((moved / "bin/python3.13",), env={}).output == "42\n"
+
+
+def test_a_library_that_cannot_be_located_is_named_with_its_user(tree: Tree) -> None:
+    with pytest.raises(AuditError, match=r"libouter.so.1, needed by bin/python3.13"):
+        plan_graft(audit(tree), tree)
+
+
+def test_a_file_of_another_architecture_is_refused(tree: Tree, binaries: Path) -> None:
+    data = bytearray((binaries / "libinner.so.2").read_bytes())
+    data[18:20] = struct.pack("<H", 183)  # EM_AARCH64
+    (tree.root / "lib/python3.13/alien.so").write_bytes(data)
+    with pytest.raises(TreeError, match=r"alien.so: is for aarch64, the other files are for"):
+        plan_graft(audit(tree, search=(binaries,)), tree)
+
+
+def test_what_is_too_new_is_named_with_symbol_version_and_file(tree: Tree, binaries: Path) -> None:
+    """A program linked on this host asks for its libc's start-up code, which is newer than 2.17."""
+    target = Target.parse("x86_64-manylinux_2_17")
+    report = audit(tree, target=target, search=(binaries,))
+    assert any(e.symbol == "__libc_start_main" and e.version == "GLIBC_2.34" for e in report.too_new)
+    with pytest.raises(AuditError, match=r"bin/python3.13: __libc_start_main@GLIBC_2.34 of libc.so.6"):
+        require(report, target)
+
+
+def test_the_report_is_complete_for_machines(tree: Tree, binaries: Path) -> None:
+    data = audit(tree, search=(binaries,)).as_json()
+    row = data["files"][0]
+    assert row["path"] == "bin/python3.13"
+    assert row["external"]["libouter.so.1"] == str(binaries / "libouter.so.1")
+    assert data["policy"].startswith("manylinux_2_")
+
+
+def test_policies_are_ordered_and_the_worst_file_decides() -> None:
+    policies = Policies(Target.parse("x86_64-manylinux_2_17").libc, Target.parse("x86_64-manylinux_2_17").architecture)
+    assert policies.lowest_of(["manylinux_2_17_x86_64", "manylinux_2_34_x86_64"]) == "manylinux_2_34_x86_64"
+    assert policies.lowest_of(["linux_x86_64", "manylinux_2_17_x86_64"]) == "linux_x86_64"
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        (Remove(PurePosixPath("../x"), ""),),
+        (WriteText(PurePosixPath("/etc/passwd"), "", ""),),
+        (SetSoname(PurePosixPath("a"), "x"), SetSoname(PurePosixPath("a"), "y")),
+        (Remove(PurePosixPath("a"), ""), Strip(PurePosixPath("a"))),
+    ],
+)
+def test_a_plan_that_contradicts_itself_is_refused_before_a_byte_is_written(plan: tuple[Strip, ...], tree: Tree) -> None:
+    with pytest.raises(TreeError):
+        check(plan)
+    before = sorted(tree.root.rglob("*"))
+    with pytest.raises(TreeError):
+        apply(tree, plan, reporter=QUIET, jobs=1)
+    assert sorted(tree.root.rglob("*")) == before
+
+
+def test_a_hard_link_elsewhere_is_not_written_through(tree: Tree, binaries: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").hardlink_to(tree.executable)
+    before = (tmp_path / "theirs").read_bytes()
+    apply(tree, plan_graft(audit(tree, search=(binaries,)), tree), reporter=QUIET, jobs=1)
+    assert (tmp_path / "theirs").read_bytes() == before
+    assert tree.executable.read_bytes() != before
+
+
+def test_bytes_are_replaced_in_whole_paths_only() -> None:
+    data = b"\0/opt/py\0/opt/py/lib\0/opt/pypy\0x"
+    assert replace_strings(data, b"/opt/py", b"/!!!/py") == b"\0/!!!/py\0/!!!/py/lib\0/opt/pypy\0x"
+
+
