@@ -90,9 +90,7 @@ def _pack(arguments: argparse.Namespace) -> int:
 
 def _show_made(arguments: argparse.Namespace, made: pipeline.Made) -> int:
     if arguments.json:
-        rows = [
-            {"path": str(a.path), "sha256": a.sha256, "size": a.size} for a in made.artifacts
-        ]
+        rows = [{"path": str(a.path), "sha256": a.sha256, "size": a.size} for a in made.artifacts]
         print(json.dumps({"artifacts": rows, "verify": made.report.as_json()}, indent=1))
         return 0
     for artifact in made.artifacts:
@@ -280,13 +278,43 @@ def _number(text: str) -> BuildNumber:
         raise argparse.ArgumentTypeError(f"{text!r} is no build number; give YYYYMMDD") from None
 
 
-_TREE: Argument = ("tree", {"metavar": "TREE", "type": Path, "help": "folder with bin/ and lib/python3.X/"})
-_PREFIX: Argument = ("prefix", {"metavar": "PREFIX", "type": Path, "help": "an installed Python, e.g. sys.base_prefix"})
-_TARGET: Argument = ("--target", {"type": _target, "default": DEFAULT_TARGET, "metavar": "TARGET", "help": f"what it must run on (default {DEFAULT_TARGET})"})
-_TARGET_FOUND: Argument = ("--target", {"type": _target, "metavar": "TARGET", "help": "what it must run on (default: the lowest policy the audit finds)"})
-_TOOLCHAIN: Argument = ("--toolchain", {"choices": ["zig"], "default": "zig", "help": "compiler (default zig, embedded)"})
-_JSON: Argument = ("--json", {"action": "store_true", "help": "print the result as JSON and no progress"})
-_DRY_RUN: Argument = ("--dry-run", {"action": "store_true", "help": "print the plan and change nothing"})
+_TREE: Argument = (
+    "tree",
+    {"metavar": "TREE", "type": Path, "help": "folder with bin/ and lib/python3.X/"},
+)
+_PREFIX: Argument = (
+    "prefix",
+    {"metavar": "PREFIX", "type": Path, "help": "an installed Python, e.g. sys.base_prefix"},
+)
+_TARGET: Argument = (
+    "--target",
+    {
+        "type": _target,
+        "default": DEFAULT_TARGET,
+        "metavar": "TARGET",
+        "help": f"what it must run on (default {DEFAULT_TARGET})",
+    },
+)
+_TARGET_FOUND: Argument = (
+    "--target",
+    {
+        "type": _target,
+        "metavar": "TARGET",
+        "help": "what it must run on (default: the lowest policy the audit finds)",
+    },
+)
+_TOOLCHAIN: Argument = (
+    "--toolchain",
+    {"choices": ["zig"], "default": "zig", "help": "compiler (default zig, embedded)"},
+)
+_JSON: Argument = (
+    "--json",
+    {"action": "store_true", "help": "print the result as JSON and no progress"},
+)
+_DRY_RUN: Argument = (
+    "--dry-run",
+    {"action": "store_true", "help": "print the plan and change nothing"},
+)
 _CACHE: tuple[Argument, ...] = (
     ("--cache-dir", {"type": Path, "metavar": "DIR", "help": "sources and builds (default MANYPYTHON_CACHE_DIR or the user's cache folder)"}),
 )  # fmt: skip

@@ -153,13 +153,20 @@ def repaired(
             raise AuditError(f"{prefix.root}: meets no policy, only {after.policy}")
         require(after, meets)
         yield Repaired(
-            tree, meets, after.policy, grafts(found), (*plan_prune(prefix), *plan, *bytecode), forbidden
+            tree,
+            meets,
+            after.policy,
+            grafts(found),
+            (*plan_prune(prefix), *plan, *bytecode),
+            forbidden,
         )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def verified(tree: Tree, target: Target | None, options: Options) -> tuple[VerifiedTree, VerifyReport, Target]:
+def verified(
+    tree: Tree, target: Target | None, options: Options
+) -> tuple[VerifiedTree, VerifyReport, Target]:
     """Prove a tree that is already repaired."""
     meets = target or audit(tree).target
     if meets is None:
@@ -219,9 +226,7 @@ def _row(edit: Edit) -> dict[str, Any]:
     return row
 
 
-def _verify(
-    done: Repaired, options: Options, modules: frozenset[str]
-) -> tuple[VerifiedTree, VerifyReport]:
+def _verify(done: Repaired, options: Options, modules: frozenset[str]) -> tuple[VerifiedTree, VerifyReport]:
     return verify(
         done.tree,
         target=done.target,
@@ -339,5 +344,3 @@ def _scratch(cache: Path) -> Path:
             f"{cache}: cannot be written: {error.strerror or error}",
             remedy="name another folder with --cache-dir",
         ) from None
-
-

@@ -35,7 +35,5 @@ def binaries(cc: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (*shared, "-Wl,-soname,libouter.so.1", "-o", "libouter.so.1", "outer.c", "./libinner.so.2"),
         cwd=folder,
     )
-    process.run(
-        (cc, "-g", "-o", "main", "main.c", "./libouter.so.1", "./libinner.so.2"), cwd=folder
-    )
+    process.run((cc, "-g", "-o", "main", "main.c", "./libouter.so.1", "./libinner.so.2"), cwd=folder)
     return folder

@@ -61,7 +61,5 @@ def complete(members: Iterable[Member]) -> tuple[Member, ...]:
 
 def below(top: str, members: Iterable[Member]) -> tuple[Member, ...]:
     """The same members under one top folder."""
-    moved = (
-        Member(PurePosixPath(top, m.name), m.content, m.link, m.executable) for m in members
-    )
+    moved = (Member(PurePosixPath(top, m.name), m.content, m.link, m.executable) for m in members)
     return complete(moved)

@@ -56,7 +56,13 @@ def _members(archive: Path) -> Iterator[Member]:
             yield from _zip(archive)
         else:
             yield from _tar(archive)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, zstandard.ZstdError) as error:
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        zstandard.ZstdError,
+    ) as error:
         raise ArchiveError(f"{archive}: truncated or damaged: {error}") from None
     except OSError as error:
         if error.errno is None:  # gzip says it so: "Not a gzipped file", "CRC check failed"

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import zstandard
 
@@ -45,7 +45,10 @@ def tar_zst(path: Path, members: tuple[Member, ...], epoch: int) -> None:
 def zip_file(path: Path, members: tuple[Member, ...], epoch: int) -> None:
     """Write a ``.zip`` with Unix modes and symbolic links as Info-ZIP keeps them."""
     moment = time.gmtime(epoch)[:6]
-    with _whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+    with (
+        _whole(path) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed,
+    ):
         for member in members:
             name = f"{member.name}/" if member.is_folder else str(member.name)
             info = zipfile.ZipInfo(name, moment)
@@ -65,8 +68,12 @@ WRITERS: dict[str, Callable[[Path, tuple[Member, ...], int], None]] = {
 }
 
 
-def _tar(sink: IO[bytes], members: tuple[Member, ...], epoch: int) -> None:
-    with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as tar:
+def _tar(
+    sink: IO[bytes] | gzip.GzipFile | zstandard.ZstdCompressionWriter, members: tuple[Member, ...], epoch: int
+) -> None:
+    with tarfile.open(
+        fileobj=cast("IO[bytes]", sink), mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20
+    ) as tar:
         for member in members:
             info = tarfile.TarInfo(str(member.name))
             info.mtime, info.mode = epoch, member.mode

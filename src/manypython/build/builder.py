@@ -7,14 +7,15 @@ a second process wait for the first and then use what it made.
 
 from __future__ import annotations
 
+import ast
 import concurrent.futures
 import hashlib
 import inspect
 import json
-import os
 import shutil
 import tarfile
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from manypython.model.errors import BuildError, OutputError
 from manypython.model.tree import NEUTRAL_PREFIX
 from manypython.progress import Reporter
 from manypython.recipes.model import Recipe
+
 
 @dataclass(frozen=True)
 class Built:
@@ -69,9 +71,27 @@ def key_of(
         "toolchain": toolchain.identity,
         "epoch": epoch,
         # the code that decides a build's bytes: what runs the steps, and the recipe's own
-        "code": [inspect.getsource(part) for part in (steps.Workshop, _step(recipe))],
+        "code": [_meaning(part) for part in (steps.Workshop, _step(recipe))],
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def _meaning(part: object) -> str:
+    """The code of a class or function without its comments, layout and docstrings."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(part)))  # type: ignore[arg-type]
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and len(body) > 1:
+            node.body = [line for line in body if not _is_text(line)]  # type: ignore[attr-defined]
+    return ast.unparse(tree)
+
+
+def _is_text(line: ast.stmt) -> bool:
+    return (
+        isinstance(line, ast.Expr)
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+    )
 
 
 def _step(recipe: Recipe) -> Callable[[steps.Workshop], None]:
@@ -107,9 +127,7 @@ def build_all(
                     waiting.remove(recipe)
                     needed = _closure(recipe, done)
                     running[pool.submit(_fetch_and_build, recipe, fetch, needed, site)] = recipe
-                finished, _ = concurrent.futures.wait(
-                    running, return_when=concurrent.futures.FIRST_COMPLETED
-                )
+                finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
                 for future in finished:
                     done[running.pop(future).name] = future.result()
         except BaseException:
@@ -176,7 +194,7 @@ def _build(built: Built, needed: tuple[Built, ...], site: Site) -> None:
             )
             _step(recipe)(shop)
             _tidy(shop)
-        os.replace(work / "out", built.folder)
+        (work / "out").replace(built.folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -68,9 +68,7 @@ def extension_modules(tree: Tree) -> frozenset[str]:
 def _check_modules(shop: Workshop, running: dict[str, str]) -> None:
     tree = Tree.open(shop.destination / NEUTRAL_PREFIX.strip("/"))
     program = "import sys; print(*sys.builtin_module_names)"
-    result = process.run(
-        (tree.executable, "-I", "-c", program), env={**shop.environment(), **running}
-    )
+    result = process.run((tree.executable, "-I", "-c", program), env={**shop.environment(), **running})
     present = extension_modules(tree) | set(result.output.split())
     lacking = sorted(required_modules(tree.version) - present)
     if lacking:
@@ -84,9 +82,16 @@ def _check_modules(shop: Workshop, running: dict[str, str]) -> None:
 
 def _reason(log: Path, config_log: Path, name: str) -> str:
     """What configure and the compiler said of one extension module."""
-    said = re.search(rf"^checking for stdlib extension module {name}\.\.\. .*$", log.read_text(errors="replace"), re.M)
+    said = re.search(
+        rf"^checking for stdlib extension module {name}\.\.\. .*$",
+        log.read_text(errors="replace"),
+        re.MULTILINE,
+    )
     lines = [said.group()] if said else [f"configure does not know {name}"]
-    for path, pattern in ((log, rf"(?:{name}|_{name}).*(?:error|undefined|failed|not found)"), (config_log, rf"{name.strip('_')}.*(?:error|not found)")):
+    for path, pattern in (
+        (log, rf"(?:{name}|_{name}).*(?:error|undefined|failed|not found)"),
+        (config_log, rf"{name.strip('_')}.*(?:error|not found)"),
+    ):
         text = path.read_text(errors="replace").splitlines() if path.is_file() else []
-        lines += [line for line in text if re.search(pattern, line, re.I)][:_CONTEXT_LINES]
+        lines += [line for line in text if re.search(pattern, line, re.IGNORECASE)][:_CONTEXT_LINES]
     return "\n".join(f"  {line[:240]}" for line in lines)

@@ -101,8 +101,7 @@ def fetch(
             remedy="free some room or name another folder with --cache-dir",
         ) from None
     raise SourceError(
-        f"the source of {recipe.title} cannot be had\n"
-        + "\n".join(f"  {failure}" for failure in failures),
+        f"the source of {recipe.title} cannot be had\n" + "\n".join(f"  {failure}" for failure in failures),
         remedy=f"put {candidates[0].file} (sha256 {candidates[0].sha256}) into a folder "
         "and pass it with --source-dir",
     )

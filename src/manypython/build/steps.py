@@ -82,9 +82,7 @@ class Workshop:
             **self.extra,
         }
 
-    def run(
-        self, *argv: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
-    ) -> None:
+    def run(self, *argv: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
         """Run one program of the build.
 
         Raises:
@@ -161,7 +159,7 @@ def openssl(shop: Workshop) -> None:
 
 
 def zlib(shop: Workshop) -> None:
-    """zlib's hand-written configure takes its compiler and flags from the environment."""
+    """Zlib's hand-written configure takes its compiler and flags from the environment."""
     shop.run("./configure", f"--prefix={NEUTRAL_PREFIX}", *shop.recipe.arguments)
     shop.make()
     shop.run("make", "install", f"DESTDIR={shop.destination}")
@@ -188,14 +186,14 @@ def bzip2(shop: Workshop) -> None:
 
 
 def sqlite(shop: Workshop) -> None:
-    """sqlite's autosetup; the full source tree would also build a Tcl binding, the amalgamation not."""
+    """Sqlite's autosetup; the full source tree would also build a Tcl binding, the amalgamation not."""
     tcl = ("--disable-tcl",) if (shop.source / "src").is_dir() else ()
     shop.run("./configure", f"--prefix={NEUTRAL_PREFIX}", *tcl, *shop.recipe.arguments)
     shop.make("install-dll", "install-headers", f"DESTDIR={shop.destination}")
 
 
 def zstd(shop: Workshop) -> None:
-    """zstd's library folder has a plain Makefile of its own."""
+    """Zstd's library folder has a plain Makefile of its own."""
     arguments = (f"PREFIX={NEUTRAL_PREFIX}", f"DESTDIR={shop.destination}", *shop.recipe.arguments)
     folder = shop.source / "lib"
     shop.make("lib-mt", *arguments, cwd=folder)
@@ -203,7 +201,7 @@ def zstd(shop: Workshop) -> None:
 
 
 def ncurses(shop: Workshop) -> None:
-    """ncurses twice: the first pass makes the ``tic`` and ``infocmp`` of this very release.
+    """Ncurses twice: the first pass makes the ``tic`` and ``infocmp`` of this very release.
 
     They compile the terminal descriptions that the second pass builds into the
     library (``--with-fallbacks``). The host's own would do, but then the bytes
@@ -211,7 +209,13 @@ def ncurses(shop: Workshop) -> None:
     """
     first = shop.source.with_name("ncurses-tools")
     shutil.copytree(shop.source, first, symlinks=True)
-    plain = ("--without-shared", "--without-cxx", "--without-ada", "--without-tests", "--enable-widec")
+    plain = (
+        "--without-shared",
+        "--without-cxx",
+        "--without-ada",
+        "--without-tests",
+        "--enable-widec",
+    )
     shop.run("./configure", *plain, "--with-progs", "--without-manpages", cwd=first)
     shop.make("-C", "include", cwd=first)
     for folder in ("ncurses", "progs"):

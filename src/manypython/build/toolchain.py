@@ -60,8 +60,7 @@ def zig(target: Target, cache: Path) -> Toolchain:
         "ranlib": "ranlib",
     }
     scripts = {
-        name: f'#!/bin/sh\nexec {shlex.quote(str(program))} {words} "$@"\n'
-        for name, words in drivers.items()
+        name: f'#!/bin/sh\nexec {shlex.quote(str(program))} {words} "$@"\n' for name, words in drivers.items()
     }
     digest = hashlib.sha256(repr(sorted(scripts.items())).encode()).hexdigest()[:12]
     folder = cache / "toolchains" / f"zig-{version}-{target}-{digest}"

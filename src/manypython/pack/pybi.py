@@ -27,8 +27,7 @@ def members(tree: Tree, facts: Facts, packed: tuple[Member, ...]) -> tuple[Membe
 
 def _pybi(facts: Facts) -> str:
     return (
-        f"Pybi-Version: 1.0\nGenerator: manypython {__version__}\n"
-        f"Tag: {facts.policy}\nBuild: {facts.build}\n"
+        f"Pybi-Version: 1.0\nGenerator: manypython {__version__}\nTag: {facts.policy}\nBuild: {facts.build}\n"
     )
 
 

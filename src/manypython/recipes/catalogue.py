@@ -87,9 +87,7 @@ def catalogue() -> Catalogue:
     folder = resources.files("manypython.recipes")
     files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     recipes = (
-        read_recipe((folder / name).read_text(encoding="utf-8"), name)
-        for name in files
-        if name not in _DATA
+        read_recipe((folder / name).read_text(encoding="utf-8"), name) for name in files if name not in _DATA
     )
     series = tomllib.loads((folder / "series.toml").read_text(encoding="utf-8"))
     return Catalogue({r.name: r for r in recipes}, BuildNumber(series["build"]))

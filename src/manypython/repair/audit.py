@@ -62,9 +62,7 @@ class AuditReport:
                     "needed": list(file.needed),
                     "rpath": file.rpath,
                     "runpath": file.runpath,
-                    "external": {
-                        name: str(self.libraries[name].path or "") for name in file.external
-                    },
+                    "external": {name: str(self.libraries[name].path or "") for name in file.external},
                     "versions": [f"{library}: {version}" for library, version in file.versions],
                 }
                 for file in self.files
@@ -154,9 +152,7 @@ def one_architecture(report: AuditReport) -> None:
         )
 
 
-def _too_new(
-    root: Path, files: tuple[ElfFile, ...], policies: Policies, tag: str
-) -> tuple[TooNew, ...]:
+def _too_new(root: Path, files: tuple[ElfFile, ...], policies: Policies, tag: str) -> tuple[TooNew, ...]:
     found = []
     for file in files:
         beyond = {

@@ -53,16 +53,17 @@ def plan_bytecode(tree: Tree) -> Plan:
     return tuple(edits)
 
 
-def compile_all(
-    tree: Tree, edits: tuple[CompileBytecode, ...], *, jobs: int, reporter: Reporter
-) -> None:
+def compile_all(tree: Tree, edits: tuple[CompileBytecode, ...], *, jobs: int, reporter: Reporter) -> None:
     """Write the bytecode of these files.
 
     Raises:
         BuildError: the tree's interpreter does not run here.
     """
     parts = [edits[index::_PARTS] for index in range(_PARTS)]
-    with reporter.step("compile bytecode", f"{len(edits)} modules"), ThreadPoolExecutor(jobs) as pool:
+    with (
+        reporter.step("compile bytecode", f"{len(edits)} modules"),
+        ThreadPoolExecutor(jobs) as pool,
+    ):
         list(pool.map(lambda part: _compile(tree, part), parts))
 
 
@@ -85,11 +86,7 @@ def _compile(tree: Tree, edits: tuple[CompileBytecode, ...]) -> None:
 
 def _may_change(path: PurePosixPath) -> bool:
     """What installers edit after unpacking: then the source's hash must be looked at."""
-    return (
-        path.name.startswith("_sysconfigdata")
-        or path.name == "site.py"
-        or "site-packages" in path.parts
-    )
+    return path.name.startswith("_sysconfigdata") or path.name == "site.py" or "site-packages" in path.parts
 
 
 def _no_module(path: PurePosixPath) -> bool:

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -161,9 +162,7 @@ class Reader:
                     not section["sh_flags"] & 2 and section.name not in ("", ".shstrtab")
                     for section in elf.iter_sections()
                 )
-                soname, rpath, runpath = (
-                    _tag(elf, tag) for tag in ("DT_SONAME", "DT_RPATH", "DT_RUNPATH")
-                )
+                soname, rpath, runpath = (_tag(elf, tag) for tag in ("DT_SONAME", "DT_RPATH", "DT_RUNPATH"))
             paths = load_ld_paths(self.policies.libc).copy()
             paths["env"] = [str(folder) for folder in self.search]
             tree = ldd(path, ldpaths=paths)
@@ -257,7 +256,7 @@ def patch(
         patcher.clear_rpath(path)
     try:
         patcher.apply_updates()
-    except Exception as error:
+    except (OSError, subprocess.CalledProcessError) as error:
         raise HostToolError(f"{path}: patchelf failed: {error}") from None
 
 
@@ -284,7 +283,7 @@ def _whitelist(libc: LibcFamily) -> frozenset[str]:
 
 def _machine(tree: DynamicExecutable) -> str:
     try:
-        return tree.platform.baseline_architecture.value
+        return str(tree.platform.baseline_architecture.value)
     except ValueError as error:
         return str(error)
 
@@ -292,7 +291,7 @@ def _machine(tree: DynamicExecutable) -> str:
 def _tag(elf: ELFFile, tag: str) -> str:
     attribute = tag.removeprefix("DT_").lower()
     for segment in elf.iter_segments("PT_DYNAMIC"):
-        for entry in segment.iter_tags(tag):
+        for entry in segment.iter_tags(tag):  # type: ignore[attr-defined]
             return str(getattr(entry, attribute))
     return ""
 

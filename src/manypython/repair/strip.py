@@ -53,8 +53,7 @@ def strip(data: bytes) -> bytes:
     loaded = max(
         program[2] + program[5]
         for program in (
-            _PROGRAM.unpack_from(data, header[5] + index * _PROGRAM.size)
-            for index in range(programs)
+            _PROGRAM.unpack_from(data, header[5] + index * _PROGRAM.size) for index in range(programs)
         )
     )
     end = max([loaded, header[5] + programs * _PROGRAM.size, *(s.end for s in kept)])
@@ -71,8 +70,7 @@ def _read(data: bytes, *, offset: int, count: int, names: int) -> list[_Section]
     raw = [_SECTION.unpack_from(data, offset + index * _SECTION.size) for index in range(count)]
     start = raw[names][4]
     return [
-        _Section(data[start + fields[0] : data.index(b"\0", start + fields[0])], fields)
-        for fields in raw
+        _Section(data[start + fields[0] : data.index(b"\0", start + fields[0])], fields) for fields in raw
     ]
 
 

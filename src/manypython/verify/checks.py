@@ -24,6 +24,8 @@ from manypython.verify import packages, probe, roots
 from manypython.verify.scan import scan
 
 _NOBODY = 65534
+_SHOWN = 20
+"""Findings named one by one."""
 _FIRST = "first/python"
 _SECOND = "second move \N{LATIN SMALL LETTER O WITH DIAERESIS}/py thon"
 
@@ -158,7 +160,8 @@ def _audit(trial: Trial) -> str:
 def _scan(trial: Trial) -> str:
     found = scan(trial.tree, trial.forbidden)
     if found:
-        raise VerifyError("; ".join(found[:20]) + (f"; {len(found) - 20} more" if len(found) > 20 else ""))  # noqa: PLR2004
+        more = f"; {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise VerifyError("; ".join(found[:_SHOWN]) + more)
     return "no build path, no old prefix"
 
 
@@ -184,9 +187,7 @@ def _rows(trial: Trial, where: str, argv: tuple[str, ...], env: Mapping[str, str
         detail = error.result.output[-2000:] if isinstance(error, process.ProgramError) else str(error)
         trial.checks.append(Check(where, "start", False, detail, time.monotonic() - begun))  # noqa: FBT003
         return
-    trial.checks.extend(
-        Check(where, row["name"], row["ok"], row["detail"], row["seconds"]) for row in rows
-    )
+    trial.checks.extend(Check(where, row["name"], row["ok"], row["detail"], row["seconds"]) for row in rows)
 
 
 def _venv(trial: Trial, tree: Tree, arguments: tuple[str, ...]) -> str:
@@ -204,7 +205,9 @@ def _venv(trial: Trial, tree: Tree, arguments: tuple[str, ...]) -> str:
     if arguments:
         return greeting.strip()
     if shutil.which("cc") is None:
-        trial.checks.append(Check("venv", "C extension", True, "skipped: this host has no cc", 0.0, skipped=True))  # noqa: FBT003
+        trial.checks.append(
+            Check("venv", "C extension", True, "skipped: this host has no cc", 0.0, skipped=True)
+        )
         return greeting.strip()
     source = packages.extension(folder)
     for path in (source, *source.iterdir()):
@@ -217,7 +220,7 @@ def _venv(trial: Trial, tree: Tree, arguments: tuple[str, ...]) -> str:
 
 
 def _scripts(trial: Trial, tree: Tree) -> str:
-    """pip's own script, directly and through a link; the flags of ``python3-config``."""
+    """Pip's own script, directly and through a link; the flags of ``python3-config``."""
     env = {"PATH": "/usr/bin:/bin", "HOME": str(trial.scratch)}
     tools = tree.root / "bin"
     said = []

@@ -5,14 +5,28 @@ Standard library only, Python 3.11 to 3.15. Called as
 ``foreign`` is for prefixes that somebody else built.
 """
 
+import functools
 import importlib
 import json
 import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 
-_LIBC = ("ld-linux", "ld-2.", "libc", "libdl", "libm", "libpthread", "libresolv", "libnsl", "libnss", "librt", "libutil")
+_LIBC = (
+    "ld-linux",
+    "ld-2.",
+    "libc",
+    "libdl",
+    "libm",
+    "libpthread",
+    "libresolv",
+    "libnsl",
+    "libnss",
+    "librt",
+    "libutil",
+)
 
 _KEY = """\
 -----BEGIN PRIVATE KEY-----
@@ -36,25 +50,25 @@ uAKCvy6JIfuh5xQu5KVUivhc/85yWbCYpw==
 """
 
 
-def root():
+def root() -> str:
     """The tree this interpreter stands in, by its standard library."""
     return os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(os.__file__))))
 
 
-def expect(condition, fact):
+def expect(condition: object, fact: object) -> None:
     """Fail with a fact."""
     if not condition:
         raise AssertionError(fact)
 
 
-def check_prefix():
+def check_prefix() -> str:
     """The interpreter knows where it is."""
     for name in ("prefix", "base_prefix", "exec_prefix"):
         expect(os.path.realpath(getattr(sys, name)) == root(), f"sys.{name} is {getattr(sys, name)!r}")
     return sys.executable
 
 
-def check_sysconfig():
+def check_sysconfig() -> str:
     """Every path sysconfig gives lies in the tree and has no neutral word left."""
     import sysconfig
 
@@ -74,14 +88,14 @@ def check_sysconfig():
     return f"{len(variables)} variables"
 
 
-def check_imports(modules):
+def check_imports(modules: list[str]) -> str:
     """Every extension module imports, and every built-in one."""
     for name in [*modules, *sys.builtin_module_names]:
         importlib.import_module(name)
     return f"{len(modules)} extension modules, {len(sys.builtin_module_names)} built in"
 
 
-def check_loaded_from():
+def check_loaded_from() -> str:
     """Every shared object in memory is of this tree or of the libc family (proc(5))."""
     import ctypes  # noqa: F401
     import ssl
@@ -94,7 +108,8 @@ def check_loaded_from():
                 mapped.add(path[0].replace("\\040", " "))
     here = root()
     foreign = [
-        path for path in mapped
+        path
+        for path in mapped
         if not path.startswith(here + "/") and not os.path.basename(path).startswith(_LIBC)
     ]
     expect(not foreign, f"from elsewhere: {foreign}")
@@ -103,7 +118,7 @@ def check_loaded_from():
     return f"{ssl.OPENSSL_VERSION} from {os.path.relpath(min(grafts), here)}"
 
 
-def check_tls():
+def check_tls() -> str:
     """A whole TLS 1.3 handshake, certificate and host name checked."""
     import ssl
     import tempfile
@@ -129,17 +144,20 @@ def check_tls():
     client.write(b"hello")
     expect(server.read() == b"hello", "what was sent did not arrive")
     expect(client.version() == "TLSv1.3", client.version())
-    return client.cipher()[0]
+    return str(client.cipher())
 
 
-def check_sqlite():
+def check_sqlite() -> str:
     """SQLite with full-text search and the other options people miss."""
     import sqlite3
 
     db = sqlite3.connect(":memory:")
     db.execute("create virtual table t using fts5(x)")
     db.execute("insert into t values ('portable python'), ('other')")
-    expect(db.execute("select x from t where t match 'python'").fetchall() == [("portable python",)], "fts5")
+    expect(
+        db.execute("select x from t where t match 'python'").fetchall() == [("portable python",)],
+        "fts5",
+    )
     if "full" in sys.argv:  # of a prefix that somebody else built only what all builds have
         db.execute("create virtual table r using rtree(id, a, b)")
         db.execute("create virtual table g using geopoly()")
@@ -149,7 +167,7 @@ def check_sqlite():
     return sqlite3.sqlite_version
 
 
-def check_ctypes():
+def check_ctypes() -> str:
     """A callback from C into Python."""
     import ctypes
 
@@ -160,7 +178,7 @@ def check_ctypes():
     return "qsort"
 
 
-def check_compression():
+def check_compression() -> str:
     """Round trips."""
     import bz2
     import lzma
@@ -176,7 +194,7 @@ def check_compression():
     return zlib.ZLIB_RUNTIME_VERSION
 
 
-def check_hashes():
+def check_hashes() -> str:
     """OpenSSL's and CPython's own digests agree with known values."""
     import hashlib
 
@@ -193,7 +211,7 @@ def check_hashes():
     return f"{len(hashlib.algorithms_available)} algorithms"
 
 
-def check_terminal():
+def check_terminal() -> str:
     """Terminal descriptions are found even where the host has none."""
     import curses
     import readline
@@ -204,8 +222,9 @@ def check_terminal():
     return (readline.__doc__ or "").split(".")[0]
 
 
-def check_rest():
+def check_rest() -> str:
     """uuid, decimal, zoneinfo, dbm, semaphores, an event loop, text in UTF-8."""
+    import _uuid
     import asyncio
     import dbm.dumb  # noqa: F401
     import decimal
@@ -213,19 +232,20 @@ def check_rest():
     import uuid
     import zoneinfo
 
-    import _uuid
-
     expect(hasattr(_uuid, "generate_time_safe"), "_uuid has no generate_time_safe")
     expect(uuid.uuid1().version == 1, "uuid1")
     expect(hasattr(decimal, "__libmpdec_version__"), "decimal is the slow one")
-    expect(str(zoneinfo.ZoneInfo("UTC")) == "UTC" if zoneinfo.available_timezones() else True, "zoneinfo")
+    expect(
+        str(zoneinfo.ZoneInfo("UTC")) == "UTC" if zoneinfo.available_timezones() else True,
+        "zoneinfo",
+    )
     multiprocessing.Semaphore(1).acquire()
     expect(asyncio.run(asyncio.sleep(0, "done")) == "done", "asyncio")
     expect(sys.getfilesystemencoding() == "utf-8", sys.getfilesystemencoding())
-    return os.confstr("CS_GNU_LIBC_VERSION")
+    return str(os.confstr("CS_GNU_LIBC_VERSION"))
 
 
-def check_bytecode():
+def check_bytecode() -> str:
     """No stale bytecode: each .pyc is hash-based and is its source's (PEP 552)."""
     import importlib.util
 
@@ -252,11 +272,12 @@ FULL = (
 )  # fmt: skip
 
 
-def main(kind, modules):
+def main(kind: str, modules: list[str]) -> list[dict[str, object]]:
     """Run the checks and return one row each."""
-    checks = [(check.__name__[6:], check) for check in (SHORT if kind == "short" else FULL)]
+    chosen = SHORT if kind == "short" else FULL
+    checks: list[tuple[str, Callable[[], str]]] = [(check.__name__[6:], check) for check in chosen]
     if kind != "short":
-        checks.append(("imports", lambda: check_imports(modules)))
+        checks.append(("imports", functools.partial(check_imports, modules)))
     rows = []
     for name, check in checks:
         begun = time.perf_counter()
@@ -264,7 +285,14 @@ def main(kind, modules):
             ok, detail = True, str(check())
         except Exception:
             ok, detail = False, traceback.format_exc(limit=-2).strip()
-        rows.append({"name": name, "ok": ok, "detail": detail, "seconds": round(time.perf_counter() - begun, 3)})
+        rows.append(
+            {
+                "name": name,
+                "ok": ok,
+                "detail": detail,
+                "seconds": round(time.perf_counter() - begun, 3),
+            }
+        )
     return rows
 
 

@@ -13,7 +13,9 @@ _NEUTRAL_ALLOWED = (
     re.compile(r"lib/python3\.\d+t?/(__pycache__/)?_sysconfigdata[^/]*\.pyc?$"),
     re.compile(r"lib/python3\.\d+t?/_sysconfig_vars[^/]*\.json$"),
 )
-_NEUTRAL = re.compile(rb"(?<![\w./-])" + re.escape(NEUTRAL_PREFIX.encode()) + rb"/(?:bin|lib|include|share)\b")
+_NEUTRAL = re.compile(
+    rb"(?<![\w./-])" + re.escape(NEUTRAL_PREFIX.encode()) + rb"/(?:bin|lib|include|share)\b"
+)
 _GENERIC = re.compile(r"lib/lib(?!python3)[^/]*\.so[^/]*$")
 
 

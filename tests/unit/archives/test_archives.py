@@ -37,7 +37,9 @@ def make_folder(root: Path, seed: int = 0) -> Path:
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
-def test_same_members_same_bytes_whatever_umask_zone_and_order(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_members_same_bytes_whatever_umask_zone_and_order(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written = []
     for number, (umask, zone) in enumerate([(0o022, "UTC"), (0o077, "Asia/Kathmandu")]):
         monkeypatch.setenv("TZ", zone)
@@ -59,7 +61,11 @@ members = st.dictionaries(
     st.text("abcé -_.", min_size=1, max_size=8).filter(lambda name: name not in (".", "..")),
     st.tuples(st.binary(max_size=50), st.booleans()),
     max_size=8,
-).map(lambda d: complete(Member(PurePosixPath("d", name), data, executable=run) for name, (data, run) in d.items()))
+).map(
+    lambda d: complete(
+        Member(PurePosixPath("d", name), data, executable=run) for name, (data, run) in d.items()
+    )
+)
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
@@ -88,7 +94,9 @@ def test_other_programs_read_them_too(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "in")
     for suffix, writer in WRITERS.items():
         writer(tmp_path / f"x{suffix}", complete(of_folder(folder)), EPOCH)
-    listing = subprocess.run(["tar", "tzf", tmp_path / "x.tar.gz"], capture_output=True, check=True, text=True)
+    listing = subprocess.run(
+        ["tar", "tzf", tmp_path / "x.tar.gz"], capture_output=True, check=True, text=True
+    )
     assert "a/b/run\n" in listing.stdout
     with tarfile.open(tmp_path / "x.tar.gz") as tar:
         assert all((m.uid, m.gid, m.uname, m.mtime) == (0, 0, "", EPOCH) for m in tar)
@@ -126,7 +134,9 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.T
         ([entry("a", tarfile.FIFOTYPE)], "neither file"),
     ],
 )
-def test_hostile_members_are_refused_and_nothing_is_left(tmp_path: Path, entries: list[tarfile.TarInfo], fact: str) -> None:
+def test_hostile_members_are_refused_and_nothing_is_left(
+    tmp_path: Path, entries: list[tarfile.TarInfo], fact: str
+) -> None:
     archive = hostile_tar(tmp_path / "x.tar.gz", *entries)
     with pytest.raises(ArchiveError, match=fact):
         unpack(archive, tmp_path / "out" / "here")
@@ -169,7 +179,9 @@ def test_an_output_folder_that_cannot_be_written_is_named(tmp_path: Path, suffix
 def test_a_full_disk_leaves_no_half_archive(tmp_path: Path, suffix: str) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", small], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", small], capture_output=True, check=False
+    )
     if mounted.returncode != 0:
         pytest.skip("cannot mount a small tmpfs (needs root)")
     try:

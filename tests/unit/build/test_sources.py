@@ -61,7 +61,12 @@ def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def recipe(url: str, debian_source: DebianSource | None = None) -> Recipe:
     return Recipe(
-        "x", Version("1.0"), Source(url, SHA256, len(DATA), debian_source), ("MIT",), ("LICENSE",), "autotools"
+        "x",
+        Version("1.0"),
+        Source(url, SHA256, len(DATA), debian_source),
+        ("MIT",),
+        ("LICENSE",),
+        "autotools",
     )
 
 
@@ -86,7 +91,9 @@ def test_a_good_download_is_kept_and_not_asked_for_again(server: str, tmp_path: 
         ("cut", "bytes read"),
     ],
 )
-def test_bad_bytes_are_refused_and_nothing_is_left(server: str, tmp_path: Path, kind: str, reason: str) -> None:
+def test_bad_bytes_are_refused_and_nothing_is_left(
+    server: str, tmp_path: Path, kind: str, reason: str
+) -> None:
     with pytest.raises(SourceError) as caught:
         fetch(recipe(f"{server}/{kind}/x-1.0.tar.gz"), tmp_path, reporter=QUIET)
     assert reason in caught.value.message
@@ -96,12 +103,20 @@ def test_bad_bytes_are_refused_and_nothing_is_left(server: str, tmp_path: Path, 
     assert [path for path in (tmp_path / "sources").rglob("*") if path.is_file()] == []
 
 
-def test_every_origin_that_was_tried_is_named(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_origin_that_was_tried_is_named(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(debian, "mirrors", lambda: (f"{server}/missing",))
     wanted = recipe(f"{server}/tampered/x-1.0.tar.gz", DebianSource("x", "x.orig.tar.gz", SHA256, len(DATA)))
     with pytest.raises(SourceError) as caught:
         fetch(wanted, tmp_path / "cache", reporter=QUIET, source_dir=tmp_path)
-    for word in ("cache: not there", "source-dir", "upstream", "debian", "/pool/main/x/x/x.orig.tar.gz"):
+    for word in (
+        "cache: not there",
+        "source-dir",
+        "upstream",
+        "debian",
+        "/pool/main/x/x/x.orig.tar.gz",
+    ):
         assert word in caught.value.message
     assert caught.value.exit_code == 5
 

@@ -30,7 +30,9 @@ def test_a_target_knows_its_other_names() -> None:
     assert Target.parse("aarch64-musllinux_1_2").triple == "aarch64-unknown-linux-musl"
 
 
-@pytest.mark.parametrize("text", ["", "x86_64", "x86_64-manylinux2014", "sparc-manylinux_2_17", "x86_64-manylinux_2_17 "])
+@pytest.mark.parametrize(
+    "text", ["", "x86_64", "x86_64-manylinux2014", "sparc-manylinux_2_17", "x86_64-manylinux_2_17 "]
+)
 def test_an_unknown_target_is_refused_with_the_known_ones(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         Target.parse(text)
@@ -41,7 +43,11 @@ def test_an_unknown_target_is_refused_with_the_known_ones(text: str) -> None:
 @given(
     st.builds(
         ArtifactName,
-        st.builds(lambda minor, micro: Version(f"3.{minor}.{micro}"), st.integers(11, 20), st.integers(0, 30)),
+        st.builds(
+            lambda minor, micro: Version(f"3.{minor}.{micro}"),
+            st.integers(11, 20),
+            st.integers(0, 30),
+        ),
         days.map(BuildNumber),
         st.sampled_from(Architecture),
         st.sampled_from(LibcFamily),

@@ -32,7 +32,9 @@ def test_free_threaded_and_debug_builds_are_told_apart(tmp_path: Path) -> None:
     assert (debug.debug, debug.executable.name) == ("d", "python3.13d")
 
 
-@pytest.mark.parametrize("missing", ["lib/python3.13/os.py", "bin/python3.13", "include/python3.13/patchlevel.h"])
+@pytest.mark.parametrize(
+    "missing", ["lib/python3.13/os.py", "bin/python3.13", "include/python3.13/patchlevel.h"]
+)
 def test_what_is_no_prefix_is_refused_by_name(tmp_path: Path, missing: str) -> None:
     (make_prefix(tmp_path) / missing).unlink()
     with pytest.raises(TreeError) as caught:

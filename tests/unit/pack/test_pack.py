@@ -27,7 +27,15 @@ FACTS = Facts(
     origin="make",
     toolchain="zig 0.16.0",
     sources=(
-        SourceFact("zlib", "1.3.2", "https://example.org/zlib.tar.gz", "zlib.tar.gz", "ab" * 32, ("Zlib",), (("LICENSE", "text"),)),
+        SourceFact(
+            "zlib",
+            "1.3.2",
+            "https://example.org/zlib.tar.gz",
+            "zlib.tar.gz",
+            "ab" * 32,
+            ("Zlib",),
+            (("LICENSE", "text"),),
+        ),
     ),
     grafts=(GraftFact("zlib", "1.3.2", "libz.so.1", "lib/python.libs/libz-12345678.so.1", "cd" * 32),),
     plan=({"edit": "Strip", "path": "bin/python3.13"},),
@@ -43,10 +51,24 @@ def make_tree(root: Path) -> VerifiedTree:
 
 
 def test_three_wrappings_of_one_tree(tmp_path: Path) -> None:
-    artifacts = pack(make_tree(tmp_path / "t"), FACTS, dist=tmp_path / "dist", reporter=Reporter(quiet=True), jobs=2)
+    artifacts = pack(
+        make_tree(tmp_path / "t"),
+        FACTS,
+        dist=tmp_path / "dist",
+        reporter=Reporter(quiet=True),
+        jobs=2,
+    )
     names = sorted(path.name for path in (tmp_path / "dist").iterdir())
     stem = "cpython-3.13.5+20261121-x86_64-unknown-linux-gnu-install_only"
-    suffixes = (".json", ".tar.gz", ".tar.gz.sha256", ".tar.zst", ".tar.zst.sha256", ".zip", ".zip.sha256")
+    suffixes = (
+        ".json",
+        ".tar.gz",
+        ".tar.gz.sha256",
+        ".tar.zst",
+        ".tar.zst.sha256",
+        ".zip",
+        ".zip.sha256",
+    )
     assert names == [stem + suffix for suffix in suffixes]
     for artifact in artifacts:
         assert ArtifactName.parse(artifact.path.name).version == Version("3.13.5")
@@ -66,17 +88,29 @@ def test_three_wrappings_of_one_tree(tmp_path: Path) -> None:
 
 
 def test_the_zip_has_a_true_record(tmp_path: Path) -> None:
-    artifacts = pack(make_tree(tmp_path / "t"), FACTS, dist=tmp_path / "dist", reporter=Reporter(quiet=True), jobs=1)
+    artifacts = pack(
+        make_tree(tmp_path / "t"),
+        FACTS,
+        dist=tmp_path / "dist",
+        reporter=Reporter(quiet=True),
+        jobs=1,
+    )
     unpack(next(a.path for a in artifacts if a.path.suffix == ".zip"), tmp_path / "out")
-    rows = list(csv.reader((tmp_path / "out/pybi-info/RECORD").open()))
+    rows = list(csv.reader((tmp_path / "out/pybi-info/RECORD").read_text().splitlines()))
     listed = {row[0] for row in rows}
-    present = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_symlink() or p.is_file()}
+    present = {
+        str(p.relative_to(tmp_path / "out"))
+        for p in (tmp_path / "out").rglob("*")
+        if p.is_symlink() or p.is_file()
+    }
     assert listed == present
     assert ["bin/python3", "symlink=python3.13", ""] in rows
     for name, digest, _ in rows:
         if digest.startswith("sha256="):
             data = (tmp_path / "out" / name).read_bytes()
-            assert digest == "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+            assert digest == "sha256=" + base64.urlsafe_b64encode(
+                hashlib.sha256(data).digest()
+            ).decode().rstrip("=")
 
 
 def test_the_bill_of_materials_is_deterministic() -> None:
@@ -92,4 +126,10 @@ def test_the_bill_of_materials_is_deterministic() -> None:
 def test_an_unwritable_dist_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):
-        pack(make_tree(tmp_path / "t"), FACTS, dist=tmp_path / "file/x", reporter=Reporter(quiet=True), jobs=1)
+        pack(
+            make_tree(tmp_path / "t"),
+            FACTS,
+            dist=tmp_path / "file/x",
+            reporter=Reporter(quiet=True),
+            jobs=1,
+        )

@@ -51,7 +51,11 @@ def test_a_recipe_is_read_whole() -> None:
         ('"autotools"', '"scons"', "x.toml: build: 'scons' is none of"),
         ('name = "x"', 'name = "y"', "x.toml: name: is 'y', but the file is named 'x.toml'"),
         ('name = "x"', 'name = "x"\ncolour = "red"', "x.toml: colour: is no known key"),
-        ('package = "x"', 'package = "x"\nsuite = "sid"', "x.toml: source.debian.suite: is no known key"),
+        (
+            'package = "x"',
+            'package = "x"\nsuite = "sid"',
+            "x.toml: source.debian.suite: is no known key",
+        ),
         ('licenses = ["MIT"]', "licenses = []", "x.toml: licenses: is empty"),
         ('licenses = ["MIT"]', "licenses = [1]", "x.toml: licenses: must be a list of strings"),
         ('name = "x"', "name = ", "x.toml: "),
@@ -74,12 +78,17 @@ def test_every_shipped_recipe_is_sound() -> None:
     for recipe in catalogue().recipes.values():
         for name in recipe.licenses:
             assert canonicalize_license_expression(name) == name
-        assert str(recipe.version) in recipe.source.url or recipe.name in ("sqlite", "libedit", "ncurses")
+        assert str(recipe.version) in recipe.source.url or recipe.name in (
+            "sqlite",
+            "libedit",
+            "ncurses",
+        )
         assert recipe.build == "cpython" or recipe.provides, recipe.name
 
 
 @pytest.mark.parametrize(
-    ("text", "version"), [("3.13", "3.13.15"), ("cp313", "3.13.15"), ("3.13.5", "3.13.5"), ("3.11", "3.11.2")]
+    ("text", "version"),
+    [("3.13", "3.13.15"), ("cp313", "3.13.15"), ("3.13.5", "3.13.5"), ("3.11", "3.11.2")],
 )
 def test_a_request_selects_the_newest_answer(text: str, version: str) -> None:
     assert catalogue().select(Spec.parse(text)).version == Version(version)
@@ -106,7 +115,7 @@ def test_a_closure_has_dependencies_first_and_only_what_the_version_uses() -> No
 
 @pytest.mark.parametrize(("needs", "message"), [("z", "there is no recipe 'z'"), ("x", "go in a circle")])
 def test_needs_that_lead_nowhere_are_refused(needs: str, message: str) -> None:
-    recipe = read_recipe(GOOD.replace('build =', f'needs = ["{needs}"]\nbuild ='), "x.toml")
+    recipe = read_recipe(GOOD.replace("build =", f'needs = ["{needs}"]\nbuild ='), "x.toml")
     with pytest.raises(RecipeError, match=message):
         Catalogue({"x": recipe}, BuildNumber(20260101)).closure(recipe)
 

@@ -38,7 +38,9 @@ def compiled(tree: Tree) -> dict[str, bytes]:
     return {str(p.relative_to(tree.root)): p.read_bytes() for p in tree.root.rglob("*.pyc")}
 
 
-def test_bytecode_is_the_same_in_any_folder_with_any_number_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytecode_is_the_same_in_any_folder_with_any_number_of_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     results = []
     for folder, jobs, seed in (("one", 1, "1"), ("another place", 4, "random")):
         (tmp_path / folder).mkdir()

@@ -79,7 +79,12 @@ def test_patching_sets_rpath_and_not_runpath(binaries: Path, tmp_path: Path) -> 
     path.write_bytes((binaries / "libouter.so.1").read_bytes())
     elf.patch(path, soname="new.so", needed=[("libinner.so.2", "other.so")], rpath="$ORIGIN/x")
     file = elf.Reader(tmp_path, elf.Policies(LibcFamily.GLIBC, Architecture.X86_64), ()).read(path)
-    assert (file.soname, file.needed[0], file.rpath, file.runpath) == ("new.so", "other.so", "$ORIGIN/x", "")
+    assert (file.soname, file.needed[0], file.rpath, file.runpath) == (
+        "new.so",
+        "other.so",
+        "$ORIGIN/x",
+        "",
+    )
     elf.patch(path, rpath="")
     again = elf.Reader(tmp_path, elf.Policies(LibcFamily.GLIBC, Architecture.X86_64), ()).read(path)
     assert again.rpath == ""

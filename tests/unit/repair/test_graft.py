@@ -41,7 +41,9 @@ def test_a_graft_brings_libraries_in_under_names_of_their_own(tree: Tree, binari
     assert SetRpath(PurePosixPath("bin/python3.13"), "$ORIGIN/../lib/python.libs") in plan
 
 
-def test_a_grafted_tree_runs_anywhere_and_needs_no_second_graft(tree: Tree, binaries: Path, tmp_path: Path) -> None:
+def test_a_grafted_tree_runs_anywhere_and_needs_no_second_graft(
+    tree: Tree, binaries: Path, tmp_path: Path
+) -> None:
     apply(tree, plan_graft(audit(tree, search=(binaries,)), tree), reporter=QUIET, jobs=2)
     again = audit(tree)
     assert plan_graft(again, tree) == ()
@@ -82,7 +84,10 @@ def test_the_report_is_complete_for_machines(tree: Tree, binaries: Path) -> None
 
 
 def test_policies_are_ordered_and_the_worst_file_decides() -> None:
-    policies = Policies(Target.parse("x86_64-manylinux_2_17").libc, Target.parse("x86_64-manylinux_2_17").architecture)
+    policies = Policies(
+        Target.parse("x86_64-manylinux_2_17").libc,
+        Target.parse("x86_64-manylinux_2_17").architecture,
+    )
     assert policies.lowest_of(["manylinux_2_17_x86_64", "manylinux_2_34_x86_64"]) == "manylinux_2_34_x86_64"
     assert policies.lowest_of(["linux_x86_64", "manylinux_2_17_x86_64"]) == "linux_x86_64"
 
@@ -96,7 +101,9 @@ def test_policies_are_ordered_and_the_worst_file_decides() -> None:
         (Remove(PurePosixPath("a"), ""), Strip(PurePosixPath("a"))),
     ],
 )
-def test_a_plan_that_contradicts_itself_is_refused_before_a_byte_is_written(plan: tuple[Strip, ...], tree: Tree) -> None:
+def test_a_plan_that_contradicts_itself_is_refused_before_a_byte_is_written(
+    plan: tuple[Strip, ...], tree: Tree
+) -> None:
     with pytest.raises(TreeError):
         check(plan)
     before = sorted(tree.root.rglob("*"))
@@ -116,5 +123,3 @@ def test_a_hard_link_elsewhere_is_not_written_through(tree: Tree, binaries: Path
 def test_bytes_are_replaced_in_whole_paths_only() -> None:
     data = b"\0/opt/py\0/opt/py/lib\0/opt/pypy\0x"
     assert replace_strings(data, b"/opt/py", b"/!!!/py") == b"\0/!!!/py\0/!!!/py/lib\0/opt/pypy\0x"
-
-

@@ -37,9 +37,7 @@ def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = ()) -> Plan:
     """
     prefix = old_prefix(tree)
     variables = _variables(tree)
-    own = tuple(
-        str(variables.get(key, "")) for key in ("abs_builddir", "abs_srcdir") if variables.get(key)
-    )
+    own = tuple(str(variables.get(key, "")) for key in ("abs_builddir", "abs_srcdir") if variables.get(key))
     own = tuple(path for path in own if path.startswith("/") and len(path) > _SHORTEST)
     scrubber = Scrubber(prefix, tuple(sorted({*build_paths, *own})))
     scrubbed = sysconfig.scrubbed(variables, scrubber)

@@ -33,7 +33,9 @@ def makefile(text: str, scrubber: Scrubber, variables: Variables) -> str:
         elif match["name"] == "CONFIG_ARGS":
             lines.append(f"CONFIG_ARGS={match['space']}{variables.get('CONFIG_ARGS', '')}")
         elif match["name"] in ("CC", "CXX", "AR", "RANLIB", "MAINCC", "LINKCC"):
-            kept = variables.get(match["name"], match["value"]) if "$" not in match["value"] else match["value"]
+            kept = (
+                variables.get(match["name"], match["value"]) if "$" not in match["value"] else match["value"]
+            )
             lines.append(f"{match['name']}={match['space']}{kept}")
         else:
             value = scrubber.flags(match["value"], "$(prefix)")

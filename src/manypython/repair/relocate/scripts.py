@@ -46,6 +46,7 @@ def config_script(name: str, variables: dict[str, str | int]) -> str:
         name: ``python3.13`` as in ``lib/python3.13``.
         variables: the scrubbed ``build_time_vars``.
     """
+
     def value(key: str) -> str:
         return str(variables.get(key, "")).strip()
 

@@ -23,7 +23,14 @@ BUILD_ONLY_FLAGS = frozenset(
 )
 """Flags of our toolchains that a user's compiler need not know."""
 
-_COMPILERS = {"clang": "cc", "gcc": "cc", "clang++": "c++", "g++": "c++", "ar": "ar", "ranlib": "ranlib"}
+_COMPILERS = {
+    "clang": "cc",
+    "gcc": "cc",
+    "clang++": "c++",
+    "g++": "c++",
+    "ar": "ar",
+    "ranlib": "ranlib",
+}
 _FLAG = r"(?:-I|-L|-B|-isystem ?|-iquote ?|-Wl,-rpath[,=]|-Wl,-rpath-link[,=]|-Wl,-R,?|--sysroot=|-f[a-z]+-prefix-map=)"
 _BEFORE = r"(?:(?<![\w-])|(?<=-[ILBR])|(?<=-isystem))"
 _BOUNDARY = r"(?=[/\s\"':;,)\\]|$)"
@@ -90,7 +97,9 @@ def compiler(value: str) -> str:
     first, space, rest = value.partition(" ")
     name = first.rpartition("/")[2]
     base = re.sub(r"(^.*-linux-(?:gnu|musl)\w*-)|(-\d+(\.\d+)*$)", "", name)
-    return _COMPILERS.get(base, first) + space + rest if "/" in first or base in ("clang", "clang++") else value
+    return (
+        _COMPILERS.get(base, first) + space + rest if "/" in first or base in ("clang", "clang++") else value
+    )
 
 
 def _user_word(match: re.Match[str]) -> str:

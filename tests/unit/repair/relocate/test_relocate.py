@@ -21,7 +21,14 @@ from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.repair.apply import apply
 from manypython.repair.edits import Symlink, WriteText
-from manypython.repair.relocate import files, old_prefix, plan_relocate, same_length, scripts, sysconfig
+from manypython.repair.relocate import (
+    files,
+    old_prefix,
+    plan_relocate,
+    same_length,
+    scripts,
+    sysconfig,
+)
 from manypython.repair.relocate.scrub import Scrubber, compiler
 
 OLD = "/opt/old prefix"[:8] + "/py"
@@ -52,7 +59,9 @@ VARIABLES: sysconfig.Variables = {
 
 def as_uv_reads(text: str) -> dict[str, str | int]:
     """The rules uv, mise and pdm hold a sysconfig file to (one literal dict behind the header)."""
-    assert text.startswith("# system configuration generated and used by the sysconfig module\nbuild_time_vars = {")
+    assert text.startswith(
+        "# system configuration generated and used by the sysconfig module\nbuild_time_vars = {"
+    )
     body = text[text.index("{") : text.index("\n}\n") + 2]
     assert not re.search(r"\\[^'\"]", body.replace("\\\\", ""))
     found: dict[str, str | int] = ast.literal_eval(body)
@@ -97,7 +106,12 @@ def test_the_trailer_gives_the_real_prefix_wherever_the_file_stands(tmp_path: Pa
     assert found["INSTALL"] == "/usr/bin/install -c"
 
 
-@given(st.dictionaries(st.text("abcXYZ_", min_size=1), st.one_of(st.integers(), st.text(st.characters(codec="ascii", exclude_categories=["C"])))))
+@given(
+    st.dictionaries(
+        st.text("abcXYZ_", min_size=1),
+        st.one_of(st.integers(), st.text(st.characters(codec="ascii", exclude_categories=["C"]))),
+    )
+)
 def test_any_variables_survive_being_written(variables: dict[str, str | int]) -> None:
     assert sysconfig.parse(sysconfig.render(variables), "x") == variables
 
@@ -125,7 +139,13 @@ def test_compilers_get_the_name_a_user_has(value: str, name: str) -> None:
 
 
 def run_shell(*words: str | Path) -> str:
-    return subprocess.run([str(w) for w in words], capture_output=True, check=True, text=True, env={"PATH": "/usr/bin:/bin"}).stdout
+    return subprocess.run(
+        [str(w) for w in words],
+        capture_output=True,
+        check=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin"},
+    ).stdout
 
 
 @pytest.mark.parametrize("folder", ["plain", "with space", "ünïcode", "quo'te"])
@@ -134,7 +154,9 @@ def test_a_script_finds_the_python_beside_it(tmp_path: Path, folder: str) -> Non
     bin_folder.mkdir(parents=True)
     (bin_folder / "python3.13").symlink_to(sys.executable)
     script = bin_folder / "tool"
-    script.write_text(scripts.patch(f"#!{OLD}/bin/python3.13\nimport sys\nprint(sys.argv[1:])\n", "python3.13"))
+    script.write_text(
+        scripts.patch(f"#!{OLD}/bin/python3.13\nimport sys\nprint(sys.argv[1:])\n", "python3.13")
+    )
     script.chmod(0o755)
     link = tmp_path / "link"
     link.symlink_to(script)
@@ -174,7 +196,7 @@ def test_a_makefile_finds_itself(tmp_path: Path) -> None:
     text = (
         f"prefix=\t\t{OLD}\nexec_prefix=\t${{prefix}}\nLIBDIR=\t\t{OLD}/lib\nCC=\t\t{BUILD}/x/clang\n"
         f"CPPFLAGS=\t-I. -I{BUILD}/deps/include\nCONFIG_ARGS=\t'--prefix={OLD}'\nINSTALL=\t/usr/bin/install -c\n"
-        "show:\n\t@echo \"$(LIBDIR)|$(exec_prefix)|$(CC)|$(CPPFLAGS)|$(INSTALL)\"\n"
+        'show:\n\t@echo "$(LIBDIR)|$(exec_prefix)|$(CC)|$(CPPFLAGS)|$(INSTALL)"\n'
     )
     variables = sysconfig.scrubbed(VARIABLES, SCRUB)
     for folder in ("plain", "with space"):
@@ -231,7 +253,9 @@ def prefix(tmp_path: Path) -> Tree:
     (root / "bin/pip3").write_text(f"#!{OLD}/bin/python3.13\nprint()\n")
     (root / "bin/absolute").symlink_to(f"{OLD}/bin/pip3")
     (root / "lib/pkgconfig/python3.pc").write_text(f"prefix={OLD}\n")
-    (stdlib / "_sysconfigdata__linux_.py").write_text(sysconfig.render(VARIABLES).replace(sysconfig._TRAILER, ""))
+    (stdlib / "_sysconfigdata__linux_.py").write_text(
+        sysconfig.render(VARIABLES).replace(sysconfig._TRAILER, "")
+    )
     return Tree.open(root)
 
 
@@ -239,9 +263,17 @@ def test_a_whole_tree_is_planned_and_planning_again_finds_nothing(prefix: Tree) 
     assert old_prefix(prefix) == OLD
     plan = plan_relocate(prefix, build_paths=(BUILD,))
     written = {str(edit.path) for edit in plan if isinstance(edit, WriteText)}
-    assert written == {"bin/pip3", "lib/pkgconfig/python3.pc", "lib/python3.13/_sysconfigdata__linux_.py"}
+    assert written == {
+        "bin/pip3",
+        "lib/pkgconfig/python3.pc",
+        "lib/python3.13/_sysconfigdata__linux_.py",
+    }
     links = {str(edit.path): edit.target for edit in plan if isinstance(edit, Symlink)}
-    assert links == {"bin/python": "python3.13", "bin/python3": "python3.13", "bin/absolute": "pip3"}
+    assert links == {
+        "bin/python": "python3.13",
+        "bin/python3": "python3.13",
+        "bin/absolute": "pip3",
+    }
     apply(prefix, plan, reporter=Reporter(quiet=True), jobs=1)
     assert plan_relocate(prefix, build_paths=(BUILD,)) == ()
 
