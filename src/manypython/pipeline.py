@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from manypython.archives.write import BEST, Effort
 from manypython.build import builder, host_tools, toolchain
 from manypython.build.sources import FetchedSource, fetch
 from manypython.model.errors import AuditError, OutputError, TreeError
@@ -49,6 +50,7 @@ class Options:
     source_dir: Path | None = None
     offline: bool = False
     install_host_tools: bool = False
+    effort: Effort = BEST
 
 
 @dataclass(frozen=True)
@@ -239,7 +241,9 @@ def _verify(done: Repaired, options: Options, modules: frozenset[str]) -> tuple[
 
 
 def _pack(tree: VerifiedTree, facts: Facts, options: Options) -> tuple[Artifact, ...]:
-    return pack(tree, facts, dist=options.dist, reporter=options.reporter, jobs=options.jobs)
+    return pack(
+        tree, facts, dist=options.dist, reporter=options.reporter, jobs=options.jobs, effort=options.effort
+    )
 
 
 def _facts(

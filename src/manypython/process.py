@@ -39,7 +39,7 @@ class ProgramError(Exception):
         self.result = result
 
 
-def run(
+def run(  # noqa: PLR0913  (each is one thing of a process)
     argv: Sequence[str | Path],
     *,
     cwd: Path | None = None,

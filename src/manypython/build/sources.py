@@ -7,10 +7,11 @@ when size and sha256 agree.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,118 +69,113 @@ def fetch(
         SourceError: no origin has it; each is named with its reason.
         OutputError: the cache cannot be written.
     """
-    failures: list[str] = []
-    candidates = _candidates(recipe)
+    search = _Search(recipe, cache, reporter, [])
     try:
         (cache / "locks").mkdir(parents=True, exist_ok=True)
         with FileLock(cache / "locks" / f"source-{recipe.source.sha256[:16]}.lock"):
-            for candidate in candidates:
-                path = cache / "sources" / candidate.sha256 / candidate.file
-                if path.is_file():
-                    reason = _mismatch(path, candidate)
-                    if not reason:
-                        return FetchedSource(path, candidate.sha256, "cache")
-                    failures.append(f"cache {path}: {reason}")
-                    path.unlink()
-            if not failures:
-                failures.append("cache: not there")
-            if source_dir is not None:
-                for candidate in candidates:
-                    found = _from_folder(candidate, source_dir, cache, failures)
-                    if found:
-                        return found
-            if offline:
-                failures.append("network: not asked (--offline)")
-            else:
-                for origin, url, candidate in _addresses(recipe, candidates, failures):
-                    found = _download(recipe, origin, url, candidate, cache, reporter, failures)
-                    if found:
-                        return found
+            found = search.cached() or search.folder(source_dir) or search.network(offline=offline)
     except OSError as error:
         raise OutputError(
             f"{cache}: cannot write {recipe.name}'s source: {error.strerror or error}",
             remedy="free some room or name another folder with --cache-dir",
         ) from None
+    if found is not None:
+        return found
+    wanted = search.candidates[0]
     raise SourceError(
-        f"the source of {recipe.title} cannot be had\n" + "\n".join(f"  {failure}" for failure in failures),
-        remedy=f"put {candidates[0].file} (sha256 {candidates[0].sha256}) into a folder "
-        "and pass it with --source-dir",
+        f"the source of {recipe.title} cannot be had\n" + "\n".join(f"  {text}" for text in search.failures),
+        remedy=f"put {wanted.file} (sha256 {wanted.sha256}) into a folder and pass it with --source-dir",
     )
 
 
-def _candidates(recipe: Recipe) -> tuple[_Candidate, ...]:
-    source = recipe.source
-    upstream = _Candidate(source.file, source.sha256, source.size)
-    if source.debian is None:
-        return (upstream,)
-    return (upstream, _Candidate(source.debian.file, source.debian.sha256, source.debian.size))
+@dataclass(frozen=True)
+class _Search:
+    """One search for an archive, origin by origin; what did not work is written down."""
 
+    recipe: Recipe
+    cache: Path
+    reporter: Reporter
+    failures: list[str]
 
-def _addresses(
-    recipe: Recipe, candidates: tuple[_Candidate, ...], failures: list[str]
-) -> Iterator[tuple[str, str, _Candidate]]:
-    yield "upstream", recipe.source.url, candidates[0]
-    if recipe.source.debian is not None:
-        mirrors = debian.mirrors()
-        if not mirrors:
-            failures.append(f"debian: {debian.NO_MIRROR}")
-        for mirror in mirrors:
-            url = debian.pool_url(mirror, recipe.source.debian)
-            yield "debian", url, candidates[1]
+    @property
+    def candidates(self) -> tuple[_Candidate, ...]:
+        source = self.recipe.source
+        upstream = _Candidate(source.file, source.sha256, source.size)
+        if source.debian is None:
+            return (upstream,)
+        return (upstream, _Candidate(source.debian.file, source.debian.sha256, source.debian.size))
 
-
-def _from_folder(
-    candidate: _Candidate, folder: Path, cache: Path, failures: list[str]
-) -> FetchedSource | None:
-    path = folder / candidate.file
-    reason = _mismatch(path, candidate) if path.is_file() else "not there"
-    if reason:
-        failures.append(f"source-dir {path}: {reason}")
+    def cached(self) -> FetchedSource | None:
+        for candidate in self.candidates:
+            path = self.cache / "sources" / candidate.sha256 / candidate.file
+            if path.is_file():
+                reason = _mismatch(path, candidate)
+                if not reason:
+                    return FetchedSource(path, candidate.sha256, "cache")
+                self.failures.append(f"cache {path}: {reason}")
+                path.unlink()
+        self.failures.append("cache: not there")
         return None
-    place = _place(cache, candidate)
-    scratch = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        shutil.copyfile(path, scratch)
-        scratch.replace(place)
-    finally:
-        scratch.unlink(missing_ok=True)
-    return FetchedSource(place, candidate.sha256, "source-dir")
 
-
-def _download(  # noqa: PLR0913  (one call, all named alike)
-    recipe: Recipe,
-    origin: str,
-    url: str,
-    candidate: _Candidate,
-    cache: Path,
-    reporter: Reporter,
-    failures: list[str],
-) -> FetchedSource | None:
-    host = urllib3.util.parse_url(url).host or ""
-    if host in _unreachable:
-        failures.append(f"{origin} {url}: {host} is not reachable")
+    def folder(self, folder: Path | None) -> FetchedSource | None:
+        for candidate in self.candidates if folder is not None else ():
+            path = (folder or Path()) / candidate.file
+            reason = _mismatch(path, candidate) if path.is_file() else "not there"
+            if not reason:
+                return self._keep(candidate, "source-dir", functools.partial(shutil.copyfile, path))
+            self.failures.append(f"source-dir {path}: {reason}")
         return None
-    place = _place(cache, candidate)
-    scratch = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        with reporter.step(f"download {recipe.title}", origin) as step:
-            _save(url, scratch, step)
-            reason = _mismatch(scratch, candidate)
-        if reason:
-            failures.append(f"{origin} {url}: {reason}")
+
+    def network(self, *, offline: bool) -> FetchedSource | None:
+        if offline:
+            self.failures.append("network: not asked (--offline)")
             return None
-        scratch.replace(place)
-    except urllib3.exceptions.HTTPError as error:
-        if isinstance(error, urllib3.exceptions.MaxRetryError | urllib3.exceptions.NewConnectionError):
-            _unreachable.add(host)
-        failures.append(f"{origin} {url}: {_plain(error)}")
+        for origin, url, candidate in self._addresses():
+            host = urllib3.util.parse_url(url).host or ""
+            if host in _unreachable:
+                self.failures.append(f"{origin} {url}: {host} is not reachable")
+                continue
+            try:
+                with self.reporter.step(f"download {self.recipe.title}", origin) as step:
+                    return self._keep(candidate, origin, functools.partial(_save, url, step))
+            except urllib3.exceptions.HTTPError as error:
+                if isinstance(
+                    error, urllib3.exceptions.MaxRetryError | urllib3.exceptions.NewConnectionError
+                ):
+                    _unreachable.add(host)
+                self.failures.append(f"{origin} {url}: {_plain(error)}")
         return None
-    finally:
-        scratch.unlink(missing_ok=True)
-    return FetchedSource(place, candidate.sha256, origin)
+
+    def _addresses(self) -> Iterator[tuple[str, str, _Candidate]]:
+        yield "upstream", self.recipe.source.url, self.candidates[0]
+        if self.recipe.source.debian is not None:
+            mirrors = debian.mirrors()
+            if not mirrors:
+                self.failures.append(f"debian: {debian.NO_MIRROR}")
+            for mirror in mirrors:
+                yield "debian", debian.pool_url(mirror, self.recipe.source.debian), self.candidates[1]
+
+    def _keep(self, candidate: _Candidate, origin: str, write: Callable[[Path], object]) -> FetchedSource:
+        """Write an archive beside its place and move it there once it is known to be right.
+
+        Raises:
+            urllib3.exceptions.HTTPError: the bytes that came are not the ones wanted.
+        """
+        place = self.cache / "sources" / candidate.sha256 / candidate.file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        scratch = place.with_name(f".{place.name}.{os.getpid()}")
+        try:
+            write(scratch)
+            reason = _mismatch(scratch, candidate)
+            if reason:
+                raise urllib3.exceptions.HTTPError(reason)
+            scratch.replace(place)
+        finally:
+            scratch.unlink(missing_ok=True)
+        return FetchedSource(place, candidate.sha256, origin)
 
 
-def _save(url: str, path: Path, step: Step) -> None:
+def _save(url: str, step: Step, path: Path) -> None:
     proxy = urllib3.util.parse_url(url).scheme == "https" and os.environ.get("https_proxy")
     pool = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
     retries = urllib3.Retry(total=2, connect=0, read=2, redirect=5, backoff_factor=0.5)
@@ -205,12 +201,6 @@ def _mismatch(path: Path, candidate: _Candidate) -> str:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     return "" if found == candidate.sha256 else f"wrong sha256: {found}, expected {candidate.sha256}"
-
-
-def _place(cache: Path, candidate: _Candidate) -> Path:
-    folder = cache / "sources" / candidate.sha256
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / candidate.file
 
 
 def _plain(error: Exception) -> str:

@@ -28,8 +28,14 @@ class Artifact:
     """Bytes."""
 
 
-def pack(
-    tree: VerifiedTree, facts: Facts, *, dist: Path, reporter: Reporter, jobs: int
+def pack(  # noqa: PLR0913  (what, its facts, where, and how)
+    tree: VerifiedTree,
+    facts: Facts,
+    *,
+    dist: Path,
+    reporter: Reporter,
+    jobs: int,
+    effort: write.Effort = write.BEST,
 ) -> tuple[Artifact, ...]:
     """Write ``.tar.gz``, ``.tar.zst`` and ``.zip``, each with its ``.sha256``, and the facts.
 
@@ -39,6 +45,7 @@ def pack(
         dist: the folder they go to.
         reporter: told what is written.
         jobs: archives compressed side by side.
+        effort: how hard they are compressed.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -59,7 +66,7 @@ def pack(
     epoch = facts.build.epoch
     with reporter.step("pack", f"{len(plain)} files"), ProcessPoolExecutor(jobs) as pool:
         running = [
-            pool.submit(write.WRITERS[suffix], dist / str(names[suffix]), members[suffix], epoch)
+            pool.submit(write.WRITERS[suffix], dist / str(names[suffix]), members[suffix], epoch, effort)
             for suffix in members
         ]
         for future in running:

@@ -74,18 +74,22 @@ def apply(tree: Tree, plan: Plan, *, reporter: Reporter, jobs: int) -> None:
         with ThreadPoolExecutor(jobs) as pool:
             list(pool.map(lambda item: _elf(tree.root, *item), by_file.items()))
         for edit in plan:
-            if isinstance(edit, WriteText):
-                _write(tree.root / edit.path, edit.text.encode("utf-8", "surrogateescape"))
-            elif isinstance(edit, Symlink):
-                _remove(tree.root / edit.path)
-                (tree.root / edit.path).symlink_to(edit.target)
-            elif isinstance(edit, SetMode):
-                (tree.root / edit.path).chmod(edit.mode)
+            _text_or_link(tree.root, edit)
     except OSError as error:
         raise OutputError(f"{error.filename or tree.root}: cannot be changed: {error.strerror}") from None
     wanted = tuple(edit for edit in plan if isinstance(edit, CompileBytecode))
     if wanted:
         bytecode.compile_all(tree, wanted, jobs=jobs, reporter=reporter)
+
+
+def _text_or_link(root: Path, edit: Edit) -> None:
+    if isinstance(edit, WriteText):
+        _write(root / edit.path, edit.text.encode("utf-8", "surrogateescape"))
+    elif isinstance(edit, Symlink):
+        _remove(root / edit.path)
+        (root / edit.path).symlink_to(edit.target)
+    elif isinstance(edit, SetMode):
+        (root / edit.path).chmod(edit.mode)
 
 
 def _elf(root: Path, path: PurePosixPath, edits: list[Edit]) -> None:

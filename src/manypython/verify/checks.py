@@ -141,7 +141,7 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
     yield lambda: _timed(trial, "venv", "pip install", lambda: _venv(trial, tree, ()))
     if any(tree.root.glob("lib/libpython3.*.so.*")):
         fact = "skipped: a copied interpreter is too far away from a shared libpython"
-        trial.checks.append(Check("venv", "copies", True, fact, 0.0, skipped=True))  # noqa: FBT003
+        trial.checks.append(_skipped("venv", "copies", fact))
     else:
         yield lambda: _timed(trial, "venv", "copies", lambda: _venv(trial, tree, ("--copies",)))
     yield lambda: _timed(trial, "scripts", "bin", lambda: _scripts(trial, tree))
@@ -185,9 +185,18 @@ def _rows(trial: Trial, where: str, argv: tuple[str, ...], env: Mapping[str, str
         rows = json.loads(result.splitlines()[-1])
     except (process.ProgramError, ValueError, IndexError) as error:
         detail = error.result.output[-2000:] if isinstance(error, process.ProgramError) else str(error)
-        trial.checks.append(Check(where, "start", False, detail, time.monotonic() - begun))  # noqa: FBT003
+        trial.checks.append(_failed(where, "start", detail))
         return
     trial.checks.extend(Check(where, row["name"], row["ok"], row["detail"], row["seconds"]) for row in rows)
+
+
+def _skipped(where: str, name: str, fact: str) -> Check:
+    """A check that could not be tried here: it is counted and said."""
+    return Check(where, name, ok=True, detail=fact, seconds=0.0, skipped=True)
+
+
+def _failed(where: str, name: str, fact: str) -> Check:
+    return Check(where, name, ok=False, detail=fact, seconds=0.0)
 
 
 def _venv(trial: Trial, tree: Tree, arguments: tuple[str, ...]) -> str:
@@ -205,9 +214,7 @@ def _venv(trial: Trial, tree: Tree, arguments: tuple[str, ...]) -> str:
     if arguments:
         return greeting.strip()
     if shutil.which("cc") is None:
-        trial.checks.append(
-            Check("venv", "C extension", True, "skipped: this host has no cc", 0.0, skipped=True)
-        )
+        trial.checks.append(_skipped("venv", "C extension", "skipped: this host has no cc"))
         return greeting.strip()
     source = packages.extension(folder)
     for path in (source, *source.iterdir()):
@@ -244,19 +251,19 @@ def _old_glibc(trial: Trial, tree: Tree) -> None:
     target = trial.target
     if target.floor > (2, 17) or target.architecture != os.uname().machine:
         fact = f"skipped: {target} does not promise this host glibc 2.17"
-        trial.checks.append(Check("glibc 2.17", "start", True, fact, 0.0, skipped=True))  # noqa: FBT003
+        trial.checks.append(_skipped("glibc 2.17", "start", fact))
         return
     try:
         libraries = roots.glibc_2_17(trial.cache, target.architecture, trial.reporter)
     except ManypythonError as error:
-        trial.checks.append(Check("glibc 2.17", "start", False, error.message, 0.0))  # noqa: FBT003
+        trial.checks.append(_failed("glibc 2.17", "start", error.message))
         return
     public = _public(trial, libraries)
     where, argv = roots.command(tree, public, _program(trial))
     _rows(trial, where, (*argv, *trial.probing), {})
     said = [c for c in trial.checks if c.where == where and c.name == "rest"]
     if said and said[0].ok and said[0].detail != "glibc 2.17":
-        trial.checks.append(Check(where, "version", False, f"it was {said[0].detail}", 0.0))  # noqa: FBT003
+        trial.checks.append(_failed(where, "version", f"it was {said[0].detail}"))
 
 
 def _public(trial: Trial, libraries: Path) -> Path:

@@ -26,7 +26,8 @@ def build_wheel(directory, settings=None, metadata=None):
     with zipfile.ZipFile(os.path.join(directory, name), "w") as wheel:
         wheel.write(target, target)
         wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: hello\\nVersion: 1.0\\n")
-        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: false\\nTag: " + _tag() + "\\n")
+        head = "Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: false\\nTag: "
+        wheel.writestr(info + "WHEEL", head + _tag() + "\\n")
         wheel.writestr(info + "RECORD", "")
     return name
 '''

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from manypython.archives.members import Member, below, complete, of_folder
 from manypython.archives.read import unpack
-from manypython.archives.write import WRITERS, text
+from manypython.archives.write import BEST, FAST, WRITERS, text
 from manypython.model.errors import ArchiveError, OutputError
 
 EPOCH = 1_700_000_000
@@ -48,7 +48,7 @@ def test_same_members_same_bytes_whatever_umask_zone_and_order(
         try:
             folder = make_folder(tmp_path / f"folder {number}", number)
             path = tmp_path / f"{number}{suffix}"
-            WRITERS[suffix](path, complete(of_folder(folder)), EPOCH)
+            WRITERS[suffix](path, complete(of_folder(folder)), EPOCH, FAST)
         finally:
             os.umask(before)
         written.append(path.read_bytes())
@@ -74,7 +74,7 @@ members = st.dictionaries(
 def test_what_is_written_is_read_back(tmp_path: Path, suffix: str, chosen: tuple[Member, ...]) -> None:
     archive, into = tmp_path / f"x{suffix}", tmp_path / "out"
     shutil.rmtree(into, ignore_errors=True)
-    WRITERS[suffix](archive, chosen, EPOCH)
+    WRITERS[suffix](archive, chosen, EPOCH, FAST)
     unpack(archive, into)
     found = complete(of_folder(into))
     assert [(m.name, m.read(), m.mode) for m in found] == [(m.name, m.read(), m.mode) for m in chosen]
@@ -83,7 +83,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, suffix: str, chosen: tuple
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_links_and_modes_come_back(tmp_path: Path, suffix: str) -> None:
     archive = tmp_path / f"x{suffix}"
-    WRITERS[suffix](archive, below("python", of_folder(make_folder(tmp_path / "in"))), EPOCH)
+    WRITERS[suffix](archive, below("python", of_folder(make_folder(tmp_path / "in"))), EPOCH, FAST)
     unpack(archive, tmp_path / "out")
     assert os.readlink(tmp_path / "out/python/link") == "a/b/run"
     assert os.access(tmp_path / "out/python/link", os.X_OK)
@@ -93,7 +93,7 @@ def test_links_and_modes_come_back(tmp_path: Path, suffix: str) -> None:
 def test_other_programs_read_them_too(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "in")
     for suffix, writer in WRITERS.items():
-        writer(tmp_path / f"x{suffix}", complete(of_folder(folder)), EPOCH)
+        writer(tmp_path / f"x{suffix}", complete(of_folder(folder)), EPOCH, FAST)
     listing = subprocess.run(
         ["tar", "tzf", tmp_path / "x.tar.gz"], capture_output=True, check=True, text=True
     )
@@ -155,7 +155,7 @@ def test_a_hostile_zip_is_refused(tmp_path: Path) -> None:
 def test_a_truncated_archive_is_refused(tmp_path: Path, suffix: str, keep: float) -> None:
     archive = tmp_path / f"x{suffix}"
     noise = random.Random(1).randbytes(200_000)  # noqa: S311
-    WRITERS[suffix](archive, (Member(PurePosixPath("a"), noise),), EPOCH)
+    WRITERS[suffix](archive, (Member(PurePosixPath("a"), noise),), EPOCH, FAST)
     archive.write_bytes(archive.read_bytes()[: int(archive.stat().st_size * keep)])
     with pytest.raises(ArchiveError, match="truncated or damaged"):
         unpack(archive, tmp_path / "out")
@@ -172,7 +172,7 @@ def test_a_folder_that_exists_is_not_written_into(tmp_path: Path) -> None:
 def test_an_output_folder_that_cannot_be_written_is_named(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):
-        WRITERS[suffix](tmp_path / "file" / f"x{suffix}", (), EPOCH)
+        WRITERS[suffix](tmp_path / "file" / f"x{suffix}", (), EPOCH, FAST)
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
@@ -187,7 +187,28 @@ def test_a_full_disk_leaves_no_half_archive(tmp_path: Path, suffix: str) -> None
     try:
         noise = random.Random(1).randbytes(300_000)  # noqa: S311
         with pytest.raises(OutputError, match="No space left"):
-            WRITERS[suffix](small / f"x{suffix}", (Member(PurePosixPath("a"), noise),), EPOCH)
+            WRITERS[suffix](small / f"x{suffix}", (Member(PurePosixPath("a"), noise),), EPOCH, FAST)
         assert list(small.iterdir()) == []
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"".join(str(number).encode() for number in range(4_000_000))
+    written = []
+    for cores in (1, 2, 5):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        WRITERS[".tar.zst"](tmp_path / "x.tar.zst", (Member(PurePosixPath("a"), data),), EPOCH, FAST)
+        written.append((tmp_path / "x.tar.zst").read_bytes())
+    assert len(data) > 20_000_000
+    assert written[0] == written[1] == written[2]
+
+
+def test_more_effort_makes_smaller(tmp_path: Path) -> None:
+    members = tuple(Member(PurePosixPath(str(n)), str(range(n)).encode() * 500) for n in range(50))
+    for suffix, writer in WRITERS.items():
+        writer(tmp_path / f"best{suffix}", members, EPOCH, BEST)
+        writer(tmp_path / f"fast{suffix}", members, EPOCH, FAST)
+        assert (tmp_path / f"best{suffix}").stat().st_size <= (tmp_path / f"fast{suffix}").stat().st_size

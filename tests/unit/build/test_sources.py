@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -164,14 +165,32 @@ def test_a_cache_that_cannot_be_written_is_named(server: str, tmp_path: Path) ->
         fetch(recipe(f"{server}/good/x-1.0.tar.gz"), tmp_path / "file", reporter=QUIET)
 
 
-def _fetch(url: str, cache: Path) -> str:
-    return fetch(recipe(url), cache, reporter=Reporter(quiet=True)).origin
+PROGRAM = """
+import sys
+from pathlib import Path
+from packaging.version import Version
+from manypython.build.sources import fetch
+from manypython.progress import Reporter
+from manypython.recipes.model import Recipe, Source
+url, sha256, size, cache = sys.argv[1:]
+source = Source(url, sha256, int(size))
+recipe = Recipe("x", Version("1.0"), source, ("MIT",), ("LICENSE",), "autotools")
+print(fetch(recipe, Path(cache), reporter=Reporter(quiet=True)).origin)
+"""
 
 
 def test_two_processes_at_once_fetch_it_once(server: str, tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        origins = pool.starmap(_fetch, [(f"{server}/good/x-1.0.tar.gz", tmp_path)] * 2)
-    assert sorted(origins) == ["cache", "upstream"]
+    argv = (
+        sys.executable,
+        "-c",
+        PROGRAM,
+        f"{server}/good/x-1.0.tar.gz",
+        SHA256,
+        str(len(DATA)),
+        str(tmp_path),
+    )
+    running = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sorted(process.communicate(timeout=60)[0].strip() for process in running) == ["cache", "upstream"]
     assert len(Handler.asked) == 1
 
 

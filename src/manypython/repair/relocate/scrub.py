@@ -31,7 +31,10 @@ _COMPILERS = {
     "ar": "ar",
     "ranlib": "ranlib",
 }
-_FLAG = r"(?:-I|-L|-B|-isystem ?|-iquote ?|-Wl,-rpath[,=]|-Wl,-rpath-link[,=]|-Wl,-R,?|--sysroot=|-f[a-z]+-prefix-map=)"
+_FLAG = (
+    r"(?:-I|-L|-B|-isystem ?|-iquote ?|-Wl,-rpath[,=]|-Wl,-rpath-link[,=]|-Wl,-R,?"
+    r"|--sysroot=|-f[a-z]+-prefix-map=)"
+)
 _BEFORE = r"(?:(?<![\w-])|(?<=-[ILBR])|(?<=-isystem))"
 _BOUNDARY = r"(?=[/\s\"':;,)\\]|$)"
 

@@ -1,0 +1,225 @@
+"""The main job on real input: these run against one real build of CPython 3.13."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+import pytest
+
+from manypython.archives.read import unpack
+from manypython.model.target import DEFAULT_TARGET
+from manypython.model.tree import Tree
+from manypython.recipes.catalogue import required_modules
+from manypython.repair.audit import audit
+from manypython.repair.graft import plan_graft
+from manypython.repair.prune import is_test_module
+from manypython.repair.relocate import plan_relocate
+
+if TYPE_CHECKING:
+    from conftest import Made
+
+Cli = Callable[..., Any]
+
+
+def python(tree: Path, program: str, **env: str) -> str:
+    argv = (tree / "bin/python3.13", "-I", "-c", program)
+    return subprocess.run(argv, capture_output=True, text=True, check=True, env=env).stdout.strip()
+
+
+def test_the_archives_are_what_their_checksums_say(made: Made) -> None:
+    assert sorted(Path(a["path"]).name.split("install_only")[1] for a in made.data["artifacts"]) == [
+        ".tar.gz", ".tar.zst", ".zip",
+    ]  # fmt: skip
+    for artifact in made.data["artifacts"]:
+        path = Path(artifact["path"])
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == artifact["sha256"]
+        assert path.with_name(path.name + ".sha256").read_text() == f"{artifact['sha256']}  {path.name}\n"
+        assert path.stat().st_size < 35_000_000
+
+
+def test_the_whole_first_ring_of_proof_was_run(made: Made) -> None:
+    checks = made.data["verify"]["checks"]
+    assert made.data["verify"]["ok"]
+    assert {check["where"].split(" (")[0] for check in checks} == {
+        "tree", "moved", "read-only, empty environment", "by PATH", "through a symlink",
+        "foreign LD_LIBRARY_PATH", "venv", "scripts", "glibc 2.17 root", "read-only",
+    } or "glibc 2.17" in {check["where"].split(" (")[0] for check in checks}  # fmt: skip
+    old = [c for c in checks if c["where"].startswith("glibc 2.17") and c["name"] == "rest"]
+    assert [c["detail"] for c in old] == ["glibc 2.17"]
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".tar.zst", ".zip"])
+def test_every_wrapping_unpacks_to_a_python_that_runs(made: Made, tmp_path: Path, suffix: str) -> None:
+    unpack(made.archive(suffix), tmp_path / "some where")
+    tree = tmp_path / "some where" / ("" if suffix == ".zip" else "python")
+    said = python(tree, "import ssl, sys; print(sys.version.split()[0], ssl.OPENSSL_VERSION, sys.prefix)")
+    assert said.startswith("3.13.15 OpenSSL 3.5.7")
+    assert said.endswith(str(tree))
+
+
+def test_plain_unzip_restores_it_too(made: Made, tmp_path: Path) -> None:
+    if shutil.which("unzip") is None:
+        pytest.skip("this host has no unzip")
+    subprocess.run(["unzip", "-q", made.archive(".zip"), "-d", tmp_path], check=True)
+    assert python(tmp_path, "print('runs')") == "runs"
+    assert (tmp_path / "pybi-info/RECORD").is_file()
+
+
+def test_no_extension_module_is_missing(made: Made) -> None:
+    tree = Tree.open(made.tree)
+    wanted = [name for name in sorted(required_modules(tree.version)) if not is_test_module(name)]
+    said = python(made.tree, f"for name in {wanted}: __import__(name)\nprint('all')")
+    assert said == "all"
+
+
+def test_the_policy_is_met_with_nothing_external(made: Made) -> None:
+    report = audit(Tree.open(made.tree), target=DEFAULT_TARGET)
+    assert report.policy == "manylinux_2_17_x86_64"
+    assert report.too_new == ()
+    assert report.libraries == {}
+    grafted = [file for file in report.files if file.path.parent.name == "python.libs"]
+    assert len(grafted) >= 11
+    for file in grafted:
+        assert re.fullmatch(r"lib[a-z0-9]+-[0-9a-f]{8}\.so\.\d[\d.]*", file.path.name)
+        assert file.soname == file.path.name
+        assert file.rpath == "$ORIGIN"
+        assert file.runpath == ""
+
+
+def test_planning_again_finds_nothing_to_do(made: Made) -> None:
+    tree = Tree.open(made.tree)
+    assert plan_graft(audit(tree), tree) == ()
+    assert plan_relocate(tree) == ()
+
+
+def test_the_facts_are_complete(made: Made) -> None:
+    facts = json.loads((made.tree / "share/manypython/manypython.json").read_text())
+    assert facts["build_identifier"] == "cp313-manylinux_2_17_x86_64"
+    assert facts["toolchain"] == "zig 0.16.0"
+    names = {source["name"] for source in facts["sources"]}
+    assert {"cpython", "openssl", "sqlite", "zlib", "ncurses", "libffi", "xz", "bzip2"} <= names
+    for source in facts["sources"]:
+        assert re.fullmatch("[0-9a-f]{64}", source["sha256"])
+        assert source["license_texts"], source["name"]
+        for text in source["license_texts"]:
+            assert (made.tree / text).stat().st_size > 100
+    assert {graft["soname"] for graft in facts["grafts"]} >= {"libssl.so.3", "libcrypto.so.3", "libz.so.1"}
+    assert all(graft["version"] for graft in facts["grafts"])
+    assert facts["plan"]
+    assert str(Path.home() / ".cache") not in json.dumps(facts)
+    bill = json.loads((made.tree / "share/manypython/sbom.cdx.json").read_text())
+    assert {component["name"] for component in bill["components"]} == names - {"cpython"}
+
+
+def test_the_same_inputs_give_the_same_bytes(made: Made, cli: Cli, tmp_path: Path) -> None:
+    """The line from the built prefix on, in another folder, umask, time zone and locale."""
+    before = os.umask(0o077)
+    try:
+        run = cli(
+            "make", "3.13", "--dist", tmp_path / "dist", "--json", "--fast", "--jobs", "1", "--offline",
+            env={"TZ": "Asia/Kathmandu", "LC_ALL": "C", "PYTHONHASHSEED": "7", "TMPDIR": str(tmp_path)},
+        )  # fmt: skip
+    finally:
+        os.umask(before)
+    assert run.code == 0, run.err
+    first = {Path(a["path"]).name: a["sha256"] for a in made.data["artifacts"]}
+    assert {Path(a["path"]).name: a["sha256"] for a in run.data["artifacts"]} == first
+
+
+def test_the_compiler_is_deterministic_too(tmp_path: Path) -> None:
+    """A library built twice from source, in two folders with two umasks and two time zones."""
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from manypython import pipeline; from manypython.progress import Reporter\n"
+        "from manypython.recipes.catalogue import catalogue; from manypython.model.target import DEFAULT_TARGET\n"
+        "c = catalogue(); cache = Path(sys.argv[1])\n"
+        "o = pipeline.Options(cache, cache, Reporter(quiet=True), 2, c.build, source_dir=Path(sys.argv[2]))\n"
+        "print(*(b.folder for b in pipeline.build((c.recipes['zlib'], c.recipes['bzip2']), DEFAULT_TARGET, o).values()))\n"
+    )
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    for path in (platformdirs.user_cache_path("manypython") / "sources").glob("*/*"):
+        shutil.copy(path, sources)
+    found = []
+    for name, umask, zone in (("one", 0o022, "UTC"), ("another folder", 0o077, "Asia/Kathmandu")):
+        before = os.umask(umask)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", program, str(tmp_path / name.replace(" ", "_")), str(sources)],
+                env={**os.environ, "TZ": zone}, capture_output=True, text=True, check=True,
+            )  # fmt: skip
+        finally:
+            os.umask(before)
+        root = tmp_path / name.replace(" ", "_") / "builds"
+        files = (p for p in sorted(root.rglob("*")) if p.is_file() and not p.is_symlink())
+        found.append({str(p.relative_to(root)): p.read_bytes() for p in files})
+        assert done.stdout
+    assert found[0] == found[1]
+    assert any(name.endswith("libz.so.1.3.2") for name in found[0])
+
+
+def test_a_prefix_that_somebody_else_built_runs_after_the_original_is_gone(cli: Cli, tmp_path: Path) -> None:
+    base = Path(sys.base_prefix)
+    if base == Path("/usr"):
+        pytest.skip("the Python running this is the distribution's own, spread over /usr")
+    original = tmp_path / "original"
+    shutil.copytree(
+        base, original, symlinks=True, ignore=shutil.ignore_patterns("test", "__pycache__", "site-packages")
+    )
+    shutil.copytree(next(base.glob("lib/python3.*/site-packages/pip")),
+                    next(original.glob("lib/python3.*/os.py")).parent / "site-packages/pip")  # fmt: skip
+    before = {p: p.lstat().st_mtime_ns for p in original.rglob("*")}
+    run = cli("repair", original, "-o", tmp_path / "dist", "--json", "--fast")
+    assert run.code == 0, run.err
+    assert {p: p.lstat().st_mtime_ns for p in original.rglob("*")} == before
+    original.rename(tmp_path / "renamed")
+    archive = next(a["path"] for a in run.data["artifacts"] if a["path"].endswith(".zip"))
+    unpack(Path(archive), tmp_path / "new place")
+    executable = Tree.open(tmp_path / "new place").executable
+    said = subprocess.run(
+        [executable, "-I", "-c", "import ssl, sqlite3, sys; print(sys.prefix)"],
+        capture_output=True, text=True, check=True, env={},
+    ).stdout  # fmt: skip
+    assert said.strip() == str(tmp_path / "new place")
+
+
+def test_ctrl_c_in_the_middle_of_a_build_leaves_nothing_half_done(tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    for path in (platformdirs.user_cache_path("manypython") / "sources").glob("*/*"):
+        shutil.copy(path, sources)
+    argv = (
+        sys.executable, "-m", "manypython", "make", "3.13", "--cache-dir", str(tmp_path / "cache"),
+        "--dist", str(tmp_path / "dist"), "--source-dir", str(sources), "--offline",
+    )  # fmt: skip
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if line.startswith("build "):
+                break
+        time.sleep(3)
+        running.send_signal(signal.SIGINT)
+        rest = running.stderr.read()
+        assert running.wait(timeout=30) == 130
+    assert "Traceback" not in rest
+    assert "run again to go on" in rest
+    assert list((tmp_path / "dist").iterdir()) == []
+    for build in (tmp_path / "cache/builds").iterdir():
+        assert (build / "install/lib").is_dir()
+    assert list((tmp_path / "cache/work").iterdir()) == []
+    left = subprocess.run(
+        ["pgrep", "-f", str(tmp_path / "cache")], capture_output=True, text=True, check=False
+    )
+    assert left.stdout == ""
