@@ -179,7 +179,6 @@ def _probe(
 
 
 def _rows(trial: Trial, where: str, argv: tuple[str, ...], env: Mapping[str, str]) -> None:
-    begun = time.monotonic()
     try:
         result = _run(argv, env)
         rows = json.loads(result.splitlines()[-1])
