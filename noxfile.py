@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import nox
 
@@ -12,12 +11,6 @@ nox.options.error_on_missing_interpreters = True
 nox.options.reuse_existing_virtualenvs = True
 
 TESTS = ("pytest>=9,<10", "hypothesis>=6.100,<7", "pytest-xdist>=3.6,<4")
-
-
-@nox.session(python=False)
-def help(session: nox.Session) -> None:  # noqa: A001
-    """Say what there is."""
-    session.run(sys.executable, "-m", "nox", "--list", external=True)
 
 
 @nox.session
@@ -34,7 +27,14 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".[build]", *TESTS)
     session.run("pytest", "-n", "2", "tests/unit", *session.posargs)
     if not session.posargs:
-        session.run("pytest", "tests/integration")
+        session.run("pytest", "tests/integration", "-m", "not slow")
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Prove the slow things: everything compiled twice, byte for byte."""
+    session.install("-e", ".[build]", *TESTS)
+    session.run("pytest", "tests/integration", "-m", "slow", *session.posargs)
 
 
 @nox.session

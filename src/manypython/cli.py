@@ -14,7 +14,7 @@ import platformdirs
 
 from manypython import __version__, pipeline, process
 from manypython.archives.write import BEST, FAST
-from manypython.model.errors import INTERRUPTED, ManypythonError
+from manypython.model.errors import INTERRUPTED, ManypythonError, OutputError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, Target
 from manypython.model.tree import Tree
@@ -47,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.remedy:
             print(f"remedy: {error.remedy}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return OutputError.exit_code
     except KeyboardInterrupt:
         process.terminate_all()
         print("interrupted: what was built so far is kept, run again to go on", file=sys.stderr)

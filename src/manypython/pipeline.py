@@ -78,7 +78,8 @@ def make(spec: Spec, target: Target, options: Options) -> Made:
     """The main job: one CPython release becomes portable archives in ``options.dist``."""
     recipe = catalogue().select(spec)
     recipes = catalogue().closure(recipe)
-    writable(options.dist)
+    writable(options.dist, "--dist")
+    writable(options.cache, "--cache-dir")
     tools = (tool for each in recipes for tool in each.host_tools)
     host_tools.require(tools, install=options.install_host_tools, reporter=options.reporter)
     built = build(recipes, target, options)
@@ -93,7 +94,7 @@ def make(spec: Spec, target: Target, options: Options) -> Made:
 
 def repair(prefix: Path, target: Target | None, options: Options) -> Made:
     """Make archives of a prefix that somebody else built. It is copied, never touched."""
-    writable(options.dist)
+    writable(options.dist, "--dist")
     with repaired(Tree.open(prefix), target, options) as done:
         verified, report = _verify(done, options, frozenset())
         facts = _facts(done, options, "repair", "", {})
@@ -180,13 +181,13 @@ def verified(
 
 def pack_tree(tree: Tree, target: Target | None, options: Options) -> Made:
     """Verify a tree and write its archives."""
-    writable(options.dist)
+    writable(options.dist, "--dist")
     proved, report, meets = verified(tree, target, options)
     done = Repaired(tree, meets, audit(tree).policy, _present_grafts(tree), (), ())
     return Made(_pack(proved, _facts(done, options, "repair", "", {}), options), report)
 
 
-def writable(folder: Path) -> None:
+def writable(folder: Path, option: str) -> None:
     """See before the work, not after it, that the output folder can be written.
 
     Raises:
@@ -199,7 +200,7 @@ def writable(folder: Path) -> None:
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be written: {error.strerror or error}",
-            remedy="name another folder with --dist",
+            remedy=f"name another folder with {option}",
         ) from None
 
 

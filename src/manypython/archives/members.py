@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Member:
     """One file, folder or symbolic link of an archive."""
 
@@ -51,7 +51,7 @@ def of_folder(root: Path) -> Iterator[Member]:
 
 
 def complete(members: Iterable[Member]) -> tuple[Member, ...]:
-    """Members sorted by name, with every folder there is above them."""
+    """Members sorted by name, each once (the last counts), with every folder there is above them."""
     found = {member.name: member for member in members}
     for name in list(found):
         for parent in name.parents[:-1]:

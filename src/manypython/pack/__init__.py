@@ -50,7 +50,8 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
     Raises:
         OutputError: the folder cannot be written.
     """
-    plain = (*of_folder(tree.root), *_own(facts))
+    # a tree that was unpacked from an archive keeps what that said of it
+    plain = complete((*_own(facts), *of_folder(tree.root)))
     members = {
         ".tar.zst": below(_TOP, plain),
         ".tar.gz": below(_TOP, plain),
@@ -78,7 +79,8 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
             f"{artifact.sha256}  {artifact.path.name}\n",
         )
     stem = str(names[".zip"]).removesuffix(".zip")
-    write.text(dist / f"{stem}.json", facts.as_json())
+    told = next(member for member in plain if str(member.name) == f"{SHARE}/manypython.json")
+    write.text(dist / f"{stem}.json", told.read().decode())
     return artifacts
 
 

@@ -10,7 +10,7 @@ import json
 from pathlib import PurePosixPath
 
 from manypython import __version__
-from manypython.archives.members import Member
+from manypython.archives.members import Member, complete
 from manypython.model.tree import Tree
 from manypython.pack.facts import Facts
 
@@ -73,7 +73,7 @@ def _metadata(tree: Tree, facts: Facts) -> str:
 def _record(packed: tuple[Member, ...]) -> str:
     sink = io.StringIO()
     rows = csv.writer(sink, lineterminator="\n")
-    for member in sorted(packed):
+    for member in complete(packed):
         if member.link:
             rows.writerow((str(member.name), f"symlink={member.link}", ""))
         elif not member.is_folder:

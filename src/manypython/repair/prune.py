@@ -29,6 +29,7 @@ _STDLIB = (
 )
 _ROOT = (
     ("lib/libpython*.a", "static library: the archive has the interpreter itself"),
+    ("share/manypython/*.json", "what another archive says of itself"),
     ("**/__pycache__", "bytecode is compiled again, hash-based, from the final text"),
     ("lib/**/*.la", "libtool archives name the build machine"),
 )

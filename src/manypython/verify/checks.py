@@ -318,10 +318,19 @@ def _unchanged(before: frozenset[str], root: Path) -> str:
     return f"{len(before)} entries as before"
 
 
+def _open_to_all() -> str | None:
+    """The first temporary folder that an unprivileged user can pass into; None: the default."""
+    for name in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108
+        place = Path(name).resolve()
+        if place.is_dir() and all(path.stat().st_mode & 0o001 for path in (place, *place.parents)):
+            return str(place)
+    return None
+
+
 @contextmanager
 def _scratch() -> Iterator[Path]:
     """A folder that any user can pass through."""
-    folder = Path(tempfile.mkdtemp(prefix="manypython-verify-"))
+    folder = Path(tempfile.mkdtemp(prefix="manypython-verify-", dir=_open_to_all()))
     folder.chmod(0o755)
     try:
         yield folder

@@ -1,0 +1,38 @@
+"""The whole line twice, from the sources: minutes, so only `nox -s integration` runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Made
+
+
+@pytest.mark.slow
+def test_everything_built_again_elsewhere_gives_the_same_bytes(
+    made: Made, cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Every library and CPython itself, compiled again in another folder, umask and time zone."""
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    for path in (platformdirs.user_cache_path("manypython") / "sources").glob("*/*"):
+        shutil.copy(path, sources)
+    before = os.umask(0o077)
+    try:
+        run = cli(
+            "make", "3.13", "--dist", tmp_path / "dist", "--json", "--fast", "--offline",
+            "--cache-dir", tmp_path / "another cache".replace(" ", "_"), "--source-dir", sources,
+            env={"TZ": "Asia/Kathmandu", "LC_ALL": "C"},
+        )  # fmt: skip
+    finally:
+        os.umask(before)
+    assert run.code == 0, run.err
+    first = {Path(a["path"]).name: a["sha256"] for a in made.data["artifacts"]}
+    assert {Path(a["path"]).name: a["sha256"] for a in run.data["artifacts"]} == first

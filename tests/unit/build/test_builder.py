@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from manypython.build import builder, host_tools, steps, toolchain
+from manypython.build.host_tools import missing, require
+from manypython.model.errors import HostToolError
+from manypython.model.target import DEFAULT_TARGET, Target
+from manypython.progress import Reporter
+from manypython.recipes.catalogue import catalogue
+
+QUIET = Reporter(quiet=True)
+
+
+def key(**changes: object) -> str:
+    recipe = replace(catalogue().recipes["zlib"], **changes.pop("recipe", {}))  # type: ignore[arg-type]
+    facts: dict[str, object] = {
+        "sha256": "a" * 64,
+        "dependencies": (),
+        "toolchain": toolchain.Toolchain("zig", "1", DEFAULT_TARGET, Path("/x"), ("-a",), ("-b",)),
+        "epoch": 1,
+        **changes,
+    }
+    return builder.key_of(recipe, **facts)  # type: ignore[arg-type]
+
+
+def test_every_input_is_in_the_digest_of_a_build() -> None:
+    tools = toolchain.Toolchain("zig", "1", DEFAULT_TARGET, Path("/x"), ("-a",), ("-b",))
+    keys = [
+        key(),
+        key(sha256="b" * 64),
+        key(epoch=2),
+        key(recipe={"arguments": ("--other",)}),
+        key(recipe={"cflags": ("-O0",)}),
+        key(recipe={"build": "autotools"}),
+        key(toolchain=replace(tools, version="2")),
+        key(toolchain=replace(tools, cflags=("-c",))),
+        key(toolchain=replace(tools, target=Target.parse("aarch64-manylinux_2_17"))),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key() == key()
+
+
+def test_the_folder_of_the_toolchain_is_not_in_the_digest() -> None:
+    tools = toolchain.Toolchain("zig", "1", DEFAULT_TARGET, Path("/elsewhere"), ("-a",), ("-b",))
+    assert key(toolchain=tools) == key()
+
+
+def test_comments_and_docstrings_do_not_change_the_meaning_of_a_step() -> None:
+    meaning = builder._meaning(steps.ncurses)
+    assert "#" not in meaning
+    assert "tic" in meaning
+    assert "would do, but then the bytes" not in meaning
+
+
+def test_a_zig_toolchain_has_drivers_of_one_word(tmp_path: Path) -> None:
+    tools = toolchain.zig(DEFAULT_TARGET, tmp_path)
+    assert Path(tools.variables()["CC"]).name == "clang"
+    assert "-target x86_64-linux-gnu.2.17" in Path(tools.variables()["CC"]).read_text()
+    assert str(tmp_path) not in tools.identity
+
+
+def test_a_missing_program_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        host_tools.shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None
+    )
+    with pytest.raises(HostToolError) as caught:
+        require(["make", "perl", "aclocal"], install=False, reporter=QUIET)
+    assert caught.value.message.endswith("aclocal, make, perl")
+    assert "apt-get install -y automake make perl " in caught.value.remedy
+    assert "dnf install -y automake make perl-core" in caught.value.remedy
+    assert caught.value.exit_code == 6
+
+
+def test_what_is_there_is_not_missing() -> None:
+    assert missing(["sh", "ls"]) == ()
+    assert [tool.program for tool in missing(["no-such-program"])] == ["no-such-program"]
+
+
+def test_the_relevant_lines_of_a_log_are_its_errors() -> None:
+    output = "\n".join(["x"] * 50 + ["a.c:1: error: no", "make: *** [x] Error 1"] + ["y"] * 5)
+    assert steps.relevant(output) == "  a.c:1: error: no\n  make: *** [x] Error 1"
+    assert steps.relevant("one\ntwo") == "  one\n  two"
