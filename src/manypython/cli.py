@@ -22,7 +22,7 @@ from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
 from manypython.repair.apply import apply
 from manypython.repair.audit import audit, require
-from manypython.repair.edits import Plan
+from manypython.repair.edits import Plan, plan_as_json
 from manypython.repair.graft import plan_graft
 from manypython.repair.relocate import plan_relocate
 from manypython.verify.checks import VerifyReport
@@ -161,7 +161,7 @@ def _carry_out(arguments: argparse.Namespace, tree: Tree, plan: Plan) -> int:
     if not arguments.dry_run:
         reporter = Reporter(quiet=arguments.json)
         apply(tree, plan, reporter=reporter, jobs=os.cpu_count() or 1)
-    rows = pipeline.plan_as_json(plan)
+    rows = plan_as_json(plan)
     if arguments.json:
         print(json.dumps(rows, indent=1))
     elif arguments.dry_run:

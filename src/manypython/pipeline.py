@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tarfile
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from manypython.archives.write import BEST, Effort
 from manypython.build import builder, host_tools, toolchain
 from manypython.build.sources import FetchedSource, fetch
-from manypython.model.errors import AuditError, OutputError, TreeError
+from manypython.model.errors import AuditError, OutputError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import Target
 from manypython.model.tree import GRAFTS, NEUTRAL_PREFIX, Tree, VerifiedTree
 from manypython.pack import Artifact, pack
-from manypython.pack.facts import Facts, GraftFact, SourceFact
+from manypython.pack.facts import Facts
+from manypython.pack.provenance import collect
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue, required_modules
 from manypython.recipes.model import Recipe
 from manypython.repair.apply import apply
 from manypython.repair.audit import audit, require
 from manypython.repair.bytecode import plan_bytecode
-from manypython.repair.edits import CompileBytecode, Edit, Plan
+from manypython.repair.copy import copy
+from manypython.repair.edits import Plan
 from manypython.repair.graft import Graft, grafts, plan_graft
 from manypython.repair.prune import is_test_module, plan_prune
 from manypython.repair.relocate import old_prefix, plan_relocate
 from manypython.verify.checks import VerifyReport, verify
-
-_LICENSE_LIMIT = 200_000
-"""Characters of one licence text."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ def make(spec: Spec, target: Target, options: Options) -> Made:
     with repaired(prefix, target, options, search=search, build_paths=_build_paths(options)) as done:
         modules = frozenset(n for n in required_modules(recipe.version) if not is_test_module(n))
         verified, report = _verify(done, options, modules)
-        facts = _facts(done, options, "make", _toolchain_name(), built)
+        facts = _facts(done, options, built)
         return Made(_pack(verified, facts, options), report)
 
 
@@ -97,7 +92,7 @@ def repair(prefix: Path, target: Target | None, options: Options) -> Made:
     writable(options.dist, "--dist")
     with repaired(Tree.open(prefix), target, options) as done:
         verified, report = _verify(done, options, frozenset())
-        facts = _facts(done, options, "repair", "", {})
+        facts = _facts(done, options, {})
         return Made(_pack(verified, facts, options), report)
 
 
@@ -141,7 +136,7 @@ def repaired(
     scratch = _scratch(options.cache)
     try:
         with reporter.step("copy", str(prefix.root)):
-            tree = _copy(prefix, scratch / "python")
+            tree = copy(prefix, scratch / "python")
         with reporter.step("audit"):
             found = audit(tree, search=search)
         plan = (*plan_graft(found, tree), *plan_relocate(tree, build_paths=build_paths))
@@ -184,7 +179,7 @@ def pack_tree(tree: Tree, target: Target | None, options: Options) -> Made:
     writable(options.dist, "--dist")
     proved, report, meets = verified(tree, target, options)
     done = Repaired(tree, meets, audit(tree).policy, _present_grafts(tree), (), ())
-    return Made(_pack(proved, _facts(done, options, "repair", "", {}), options), report)
+    return Made(_pack(proved, _facts(done, options, {}), options), report)
 
 
 def writable(folder: Path, option: str) -> None:
@@ -202,31 +197,6 @@ def writable(folder: Path, option: str) -> None:
             f"{folder}: cannot be written: {error.strerror or error}",
             remedy=f"name another folder with {option}",
         ) from None
-
-
-def plan_as_json(plan: Plan) -> list[dict[str, Any]]:
-    """A plan for machines and for provenance; texts and bytecode are folded to their size."""
-    rows = [_row(edit) for edit in plan if not isinstance(edit, CompileBytecode)]
-    count = Counter(edit.checked for edit in plan if isinstance(edit, CompileBytecode))
-    rows += [
-        {"edit": "CompileBytecode", "checked": checked, "files": number}
-        for checked, number in sorted(count.items())
-    ]
-    return rows
-
-
-def _row(edit: Edit) -> dict[str, Any]:
-    row: dict[str, Any] = {"edit": type(edit).__name__}
-    for name, value in asdict(edit).items():
-        if name == "text":
-            row["characters"] = len(value)
-        elif name == "source":
-            row["source"] = Path(value).name
-        elif isinstance(value, bytes):
-            row[name] = f"{len(value)} bytes"
-        else:
-            row[name] = str(value) if isinstance(value, PurePosixPath) else value
-    return row
 
 
 def _verify(done: Repaired, options: Options, modules: frozenset[str]) -> tuple[VerifiedTree, VerifyReport]:
@@ -247,73 +217,21 @@ def _pack(tree: VerifiedTree, facts: Facts, options: Options) -> tuple[Artifact,
     )
 
 
-def _facts(
-    done: Repaired,
-    options: Options,
-    origin: str,
-    toolchain_name: str,
-    built: dict[str, builder.Built],
-) -> Facts:
-    owners = {soname: each.recipe for each in built.values() for soname in each.recipe.provides}
-    return Facts(
-        version=str(done.tree.version),
-        python_tag=done.tree.python_tag,
-        target=done.target,
-        policy=done.policy,
+def _facts(done: Repaired, options: Options, built: dict[str, builder.Built]) -> Facts:
+    return collect(
+        done.tree,
+        done.target,
+        done.policy,
         build=options.number,
-        origin=origin,
-        toolchain=toolchain_name,
-        sources=tuple(_source(each) for _, each in sorted(built.items())),
-        grafts=tuple(
-            GraftFact(
-                owners[graft.soname].name if graft.soname in owners else "",
-                str(owners[graft.soname].version) if graft.soname in owners else "",
-                graft.soname,
-                str(graft.path),
-                graft.sha256,
-            )
-            for graft in done.grafts
-        ),
-        plan=tuple(plan_as_json(done.plan)),
+        grafts=done.grafts,
+        plan=done.plan,
+        built=built,
     )
-
-
-def _source(built: builder.Built) -> SourceFact:
-    recipe, source = built.recipe, built.source
-    name = "cpython" if recipe.build == "cpython" else recipe.name
-    return SourceFact(
-        name,
-        str(recipe.version),
-        recipe.source.url,
-        source.path.name,
-        source.sha256,
-        recipe.licenses,
-        _license_texts(recipe, source.path),
-    )
-
-
-def _license_texts(recipe: Recipe, archive: Path) -> tuple[tuple[str, str], ...]:
-    """The licence texts a recipe names, out of its source archive."""
-    found: dict[str, str] = {}
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            inside = member.name.removeprefix("./").partition("/")[2]
-            if member.isfile() and inside in recipe.license_files:
-                file = tar.extractfile(member)
-                text = file.read(_LICENSE_LIMIT) if file else b""
-                found[Path(inside).name] = text.decode("utf-8", "replace")
-                if len(found) == len(recipe.license_files):
-                    break
-    return tuple(sorted(found.items()))
 
 
 def _present_grafts(tree: Tree) -> tuple[Graft, ...]:
     names = sorted(path.name for path in tree.grafts.glob("*.so*"))
     return tuple(Graft(name, PurePosixPath(GRAFTS, name), "") for name in names)
-
-
-def _toolchain_name() -> str:
-    return f"zig {toolchain.zig_version()}"
 
 
 def _build_paths(options: Options) -> tuple[str, ...]:
@@ -324,20 +242,6 @@ def _prefixes(prefix: Tree) -> tuple[str, ...]:
     """Where the prefix was configured to be, and where it stands now."""
     configured = old_prefix(prefix)
     return tuple({configured, str(prefix.root)} - {NEUTRAL_PREFIX})
-
-
-def _copy(prefix: Tree, place: Path) -> Tree:
-    """Copy a prefix without what the archive leaves out."""
-    left_out = {str(prefix.root / edit.path) for edit in plan_prune(prefix)}
-
-    def skip(folder: str, names: list[str]) -> set[str]:
-        return {name for name in names if os.path.join(folder, name) in left_out}
-
-    try:
-        shutil.copytree(prefix.root, place, symlinks=True, ignore=skip)
-    except (OSError, shutil.Error) as error:
-        raise TreeError(f"{prefix.root}: cannot be copied: {error}") from None
-    return Tree.open(place)
 
 
 def _scratch(cache: Path) -> Path:

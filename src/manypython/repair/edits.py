@@ -7,8 +7,10 @@ before a byte is written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -116,3 +118,28 @@ Edit = (
     | CompileBytecode
 )
 Plan = tuple[Edit, ...]
+
+
+def plan_as_json(plan: Plan) -> list[dict[str, Any]]:
+    """A plan for machines and for provenance; texts and bytecode are folded to their size."""
+    rows = [_row(edit) for edit in plan if not isinstance(edit, CompileBytecode)]
+    count = Counter(edit.checked for edit in plan if isinstance(edit, CompileBytecode))
+    rows += [
+        {"edit": "CompileBytecode", "checked": checked, "files": number}
+        for checked, number in sorted(count.items())
+    ]
+    return rows
+
+
+def _row(edit: Edit) -> dict[str, Any]:
+    row: dict[str, Any] = {"edit": type(edit).__name__}
+    for name, value in asdict(edit).items():
+        if name == "text":
+            row["characters"] = len(value)
+        elif name == "source":
+            row["source"] = Path(value).name
+        elif isinstance(value, bytes):
+            row[name] = f"{len(value)} bytes"
+        else:
+            row[name] = str(value) if isinstance(value, PurePosixPath) else value
+    return row
