@@ -37,6 +37,7 @@ exit codes: 0 done; 2 wrong arguments; 3 no usable Python prefix; 4 wrong recipe
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; every foreseen error is two plain lines."""
     arguments = _parser().parse_args(argv)
+    os.umask(0o022)  # what is built and proved must not depend on the caller's
     try:
         command: Callable[[argparse.Namespace], int] = arguments.command
         return command(arguments)
