@@ -40,6 +40,13 @@ def build(shop: Workshop) -> None:
         # tkinter comes with its own recipes; the host's Tk is never to be found
         "py_cv_module__tkinter": "n/a",
     }
+    setup = shop.source / "setup.py"
+    if setup.exists():  # until 3.11: it would take headers and libraries of the host
+        text = setup.read_text(encoding="utf-8")
+        text = text.replace("        self.add_multiarch_paths()\n", "")
+        text = re.sub(r"(system_(?:lib|include)_dirs) = \[.*\]", r"\1 = []", text)
+        text = re.sub(r"add_dir_to_list\(.*'/usr/local/.*\)", "pass", text)
+        setup.write_text(text, encoding="utf-8")
     shop.run(
         "./configure",
         f"--prefix={NEUTRAL_PREFIX}",
