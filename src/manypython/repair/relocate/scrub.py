@@ -11,6 +11,7 @@ from manypython.model.tree import NEUTRAL_PREFIX
 
 BUILD_ONLY_FLAGS = frozenset(
     {
+        "-D_RL_FUNCTION_TYPEDEF",
         "-Wno-date-time",
         "-fno-sanitize=undefined",
         "-fno-semantic-interposition",
