@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -106,17 +107,20 @@ def verify(  # noqa: PLR0913  (each is a fact of its own)
     probing = ("full" if modules else "foreign", *sorted(modules or present))
     with reporter.step("verify"), _scratch() as scratch:
         trial = Trial(tree, target, forbidden, probing, cache, reporter, scratch)
-        _timed(trial, "tree", "audit", lambda: _audit(trial))
-        _timed(trial, "tree", "scan", lambda: _scan(trial))
-        first = _copy(tree, scratch / _FIRST)
-        _probe(trial, "moved", (str(first.executable),), {"HOME": str(scratch)})
-        second = replace(first, root=scratch / _SECOND)
-        second.root.parent.mkdir()
-        first.root.rename(second.root)
-        _freeze(second.root)
-        before = _listing(second.root)
         with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(lambda job: job(), _jobs(trial, second)))
+            reading = [
+                pool.submit(_timed, trial, "tree", name, functools.partial(check, trial))
+                for name, check in (("audit", _audit), ("scan", _scan))
+            ]
+            first = _copy(tree, scratch / _FIRST)
+            _probe(trial, "moved", (str(first.executable),), {"HOME": str(scratch)})
+            second = replace(first, root=scratch / _SECOND)
+            second.root.parent.mkdir()
+            first.root.rename(second.root)
+            _freeze(second.root)
+            before = _listing(second.root)
+            for future in (*reading, *(pool.submit(job) for job in _jobs(trial, second))):
+                future.result()
         _timed(trial, "read-only", "unchanged", lambda: _unchanged(before, second.root))
     report = VerifyReport(tuple(trial.checks))
     if report.failures:
