@@ -176,13 +176,13 @@ def _carry_out(arguments: argparse.Namespace, tree: Tree, plan: Plan) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     tree = Tree.open(arguments.tree)
-    _, report, target = pipeline.verified(tree, arguments.target, _options(arguments, Path()))
+    _, report, done = pipeline.verified(tree, arguments.target, _options(arguments, Path()))
     if arguments.json:
         print(json.dumps(report.as_json(), indent=1))
         return 0
     for check in report.checks:
         print(f"{check.where}: {check.name}: {'not tried, ' if check.skipped else ''}{check.detail}")
-    print(f"{len(report.checks)} checks passed for {target}")
+    print(f"{len(report.checks)} checks passed for {done.target}")
     return 0
 
 

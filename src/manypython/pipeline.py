@@ -23,7 +23,7 @@ from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue, required_modules
 from manypython.recipes.model import Recipe
 from manypython.repair.apply import apply
-from manypython.repair.audit import audit, require
+from manypython.repair.audit import AuditReport, audit, require
 from manypython.repair.bytecode import plan_bytecode
 from manypython.repair.copy import copy
 from manypython.repair.edits import Plan
@@ -58,11 +58,11 @@ class Made:
 
 @dataclass(frozen=True)
 class Repaired:
-    """A tree in a scratch folder that has been through audit, graft and relocate."""
+    """A tree that has been through audit, graft and relocate, and its audit afterwards."""
 
     tree: Tree
     target: Target
-    policy: str
+    report: AuditReport
     grafts: tuple[Graft, ...]
     plan: Plan
     forbidden: tuple[str, ...]
@@ -145,41 +145,37 @@ def repaired(
             apply(tree, plan, reporter=reporter, jobs=options.jobs)
         bytecode = plan_bytecode(tree)
         apply(tree, bytecode, reporter=reporter, jobs=options.jobs)
-        after = audit(tree, target=target)
-        meets = target or after.target
-        if meets is None:
-            raise AuditError(f"{prefix.root}: meets no policy, only {after.policy}")
+        after, meets = _audited(tree, target)
         require(after, meets)
-        yield Repaired(
-            tree,
-            meets,
-            after.policy,
-            grafts(found),
-            (*plan_prune(prefix), *plan, *bytecode),
-            forbidden,
-        )
+        edits = (*plan_prune(prefix), *plan, *bytecode)
+        yield Repaired(tree, meets, after, grafts(found), edits, forbidden)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 def verified(
     tree: Tree, target: Target | None, options: Options
-) -> tuple[VerifiedTree, VerifyReport, Target]:
+) -> tuple[VerifiedTree, VerifyReport, Repaired]:
     """Prove a tree that is already repaired."""
-    meets = target or audit(tree).target
-    if meets is None:
-        raise AuditError(f"{tree.root}: meets no policy; `manypython audit` says why")
-    done = Repaired(tree, meets, meets.platform_tag, (), (), ())
-    proved, report = _verify(done, options, frozenset())
-    return proved, report, meets
+    report, meets = _audited(tree, target)
+    done = Repaired(tree, meets, report, _present_grafts(tree), (), ())
+    return *_verify(done, options, frozenset()), done
 
 
 def pack_tree(tree: Tree, target: Target | None, options: Options) -> Made:
     """Verify a tree and write its archives."""
     writable(options.dist, "--dist")
-    proved, report, meets = verified(tree, target, options)
-    done = Repaired(tree, meets, audit(tree).policy, _present_grafts(tree), (), ())
+    proved, report, done = verified(tree, target, options)
     return Made(_pack(proved, _facts(done, options, {}), options), report)
+
+
+def _audited(tree: Tree, target: Target | None) -> tuple[AuditReport, Target]:
+    """A tree's audit, and the target it is for: the one given, or the lowest it meets."""
+    report = audit(tree, target=target)
+    meets = target or report.target
+    if meets is None:
+        raise AuditError(f"{tree.root}: meets no policy, only {report.policy}")
+    return report, meets
 
 
 def writable(folder: Path, option: str) -> None:
@@ -202,6 +198,7 @@ def writable(folder: Path, option: str) -> None:
 def _verify(done: Repaired, options: Options, modules: frozenset[str]) -> tuple[VerifiedTree, VerifyReport]:
     return verify(
         done.tree,
+        done.report,
         target=done.target,
         forbidden=done.forbidden,
         modules=modules,
@@ -221,7 +218,7 @@ def _facts(done: Repaired, options: Options, built: dict[str, builder.Built]) ->
     return collect(
         done.tree,
         done.target,
-        done.policy,
+        done.report.policy,
         build=options.number,
         grafts=done.grafts,
         plan=done.plan,

@@ -35,7 +35,7 @@ class Effort:
 
 BEST = Effort(deflate=9, zstd=19)
 """For archives that are published: written once, fetched often."""
-FAST = Effort(deflate=6, zstd=9)
+FAST = Effort(deflate=5, zstd=9)
 """A tenth of the time for an eighth more bytes."""
 
 
@@ -64,7 +64,7 @@ def zip_file(path: Path, members: tuple[Member, ...], epoch: int, effort: Effort
     moment = time.gmtime(epoch)[:6]
     with (
         _whole(path) as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=effort.deflate) as packed,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed,
     ):
         for member in members:
             name = f"{member.name}/" if member.is_folder else str(member.name)
@@ -75,7 +75,8 @@ def zip_file(path: Path, members: tuple[Member, ...], epoch: int, effort: Effort
             info.compress_type = zipfile.ZIP_DEFLATED
             if member.is_folder or member.link:
                 info.compress_type = zipfile.ZIP_STORED
-            packed.writestr(info, member.link.encode() if member.link else member.read())
+            data = member.link.encode() if member.link else member.read()
+            packed.writestr(info, data, compresslevel=effort.deflate)
 
 
 WRITERS: dict[str, Callable[[Path, tuple[Member, ...], int, Effort], None]] = {

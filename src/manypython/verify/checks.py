@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shutil
@@ -20,7 +19,7 @@ from manypython.model.errors import ManypythonError, VerifyError
 from manypython.model.target import Target
 from manypython.model.tree import Tree, VerifiedTree
 from manypython.progress import Reporter
-from manypython.repair.audit import audit, require
+from manypython.repair.audit import AuditReport, require
 from manypython.verify import packages, probe, roots
 from manypython.verify.scan import scan
 
@@ -81,6 +80,7 @@ class Trial:
 
 def verify(  # noqa: PLR0913  (each is a fact of its own)
     tree: Tree,
+    report: AuditReport,
     *,
     target: Target,
     forbidden: tuple[str, ...],
@@ -93,6 +93,7 @@ def verify(  # noqa: PLR0913  (each is a fact of its own)
 
     Args:
         tree: what is to be proved.
+        report: its audit against the target, as it stands now.
         target: what it must run on.
         forbidden: absolute folders that no file may name (build paths, the old prefix).
         modules: extension modules that must import; empty: those that are there.
@@ -108,10 +109,8 @@ def verify(  # noqa: PLR0913  (each is a fact of its own)
     with reporter.step("verify"), _scratch() as scratch:
         trial = Trial(tree, target, forbidden, probing, cache, reporter, scratch)
         with ThreadPoolExecutor(jobs) as pool:
-            reading = [
-                pool.submit(_timed, trial, "tree", name, functools.partial(check, trial))
-                for name, check in (("audit", _audit), ("scan", _scan))
-            ]
+            _timed(trial, "tree", "audit", lambda: _audit(trial, report))
+            reading = pool.submit(_timed, trial, "tree", "scan", lambda: _scan(trial))
             first = _copy(tree, scratch / _FIRST)
             _probe(trial, "moved", (str(first.executable),), {"HOME": str(scratch)})
             second = replace(first, root=scratch / _SECOND)
@@ -119,22 +118,28 @@ def verify(  # noqa: PLR0913  (each is a fact of its own)
             first.root.rename(second.root)
             _freeze(second.root)
             before = _listing(second.root)
-            for future in (*reading, *(pool.submit(job) for job in _jobs(trial, second))):
+            for future in (reading, *(pool.submit(job) for job in _jobs(trial, second))):
                 future.result()
         _timed(trial, "read-only", "unchanged", lambda: _unchanged(before, second.root))
-    report = VerifyReport(tuple(trial.checks))
-    if report.failures:
-        facts = "\n".join(f"  {c.where}: {c.name}: {c.detail}" for c in report.failures)
+    proof = VerifyReport(tuple(trial.checks))
+    if proof.failures:
+        facts = "\n".join(f"  {c.where}: {c.name}: {c.detail}" for c in proof.failures)
         raise VerifyError(f"{tree.root} did not prove portable:\n{facts}")
-    return VerifiedTree(tree), report
+    return VerifiedTree(tree), proof
 
 
 def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
-    """Everything that is tried in the second place."""
+    """Everything that is tried in the second place, the longest first."""
     python, tools = tree.executable.name, tree.root / "bin"
     link = trial.scratch / "links" / "interpreter"
     link.parent.mkdir()
     link.symlink_to(tools / "python3")
+    yield lambda: _timed(trial, "venv", "pip install", lambda: _venv(trial, tree, ()))
+    if any(tree.root.glob("lib/libpython3.*.so.*")):
+        fact = "skipped: a copied interpreter is too far away from a shared libpython"
+        trial.checks.append(_skipped("venv", "copies", fact))
+    else:
+        yield lambda: _timed(trial, "venv", "copies", lambda: _venv(trial, tree, ("--copies",)))
     yield lambda: _probe(trial, "read-only, empty environment", (str(tools / python),), {})
     yield lambda: _probe(trial, "by PATH", ("python3",), {"PATH": str(tools)}, short=True)
     yield lambda: _probe(trial, "through a symlink", (str(link),), {}, short=True)
@@ -142,18 +147,11 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
         trial, "foreign LD_LIBRARY_PATH", (str(tools / python),),
         {"LD_LIBRARY_PATH": "/usr/lib:/lib:/usr/lib/x86_64-linux-gnu"}, short=True,
     )  # fmt: skip
-    yield lambda: _timed(trial, "venv", "pip install", lambda: _venv(trial, tree, ()))
-    if any(tree.root.glob("lib/libpython3.*.so.*")):
-        fact = "skipped: a copied interpreter is too far away from a shared libpython"
-        trial.checks.append(_skipped("venv", "copies", fact))
-    else:
-        yield lambda: _timed(trial, "venv", "copies", lambda: _venv(trial, tree, ("--copies",)))
     yield lambda: _timed(trial, "scripts", "bin", lambda: _scripts(trial, tree))
     yield lambda: _old_glibc(trial, tree)
 
 
-def _audit(trial: Trial) -> str:
-    report = audit(trial.tree, target=trial.target)
+def _audit(trial: Trial, report: AuditReport) -> str:
     require(report, trial.target)
     odd = [str(f.path) for f in report.files if f.runpath or f.rpath.startswith("/")]
     if odd:
