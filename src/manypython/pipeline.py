@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -144,8 +145,10 @@ def repaired(
         with reporter.step("graft and relocate", f"{len(plan)} edits"):
             apply(tree, plan, reporter=reporter, jobs=options.jobs)
         bytecode = plan_bytecode(tree)
-        apply(tree, bytecode, reporter=reporter, jobs=options.jobs)
-        after, meets = _audited(tree, target)
+        with ThreadPoolExecutor(1) as beside:  # bytecode is written while the ELF files are read
+            compiling = beside.submit(apply, tree, bytecode, reporter=reporter, jobs=options.jobs)
+            after, meets = _audited(tree, target)
+            compiling.result()
         require(after, meets)
         edits = (*plan_prune(prefix), *plan, *bytecode)
         yield Repaired(tree, meets, after, grafts(found), edits, forbidden)
