@@ -6,6 +6,8 @@ import argparse
 import json
 import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         process.terminate_all()
         print("interrupted: what was built so far is kept, run again to go on", file=sys.stderr)
         return INTERRUPTED
+    except Exception:  # noqa: BLE001  (a fault of ours: no traceback on the user's screen, but none lost)
+        number, name = tempfile.mkstemp(prefix="manypython-", suffix=".log")
+        with open(number, "w", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+        print("error: a fault in manypython itself", file=sys.stderr)
+        print(f"log: {name}\nremedy: report it with this log", file=sys.stderr)
+        return ManypythonError.exit_code
 
 
 def _cache(arguments: argparse.Namespace) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from manypython.archives.write import BEST, Effort
 from manypython.build import builder, host_tools, toolchain
 from manypython.build.sources import FetchedSource, fetch
-from manypython.model.errors import AuditError, OutputError
+from manypython.model.errors import AuditError, OutputError, UsageError
 from manypython.model.identifier import BuildNumber, Spec
-from manypython.model.target import Target
+from manypython.model.target import DEFAULT_TARGET, LibcFamily, Target
 from manypython.model.tree import GRAFTS, NEUTRAL_PREFIX, Tree, VerifiedTree
 from manypython.pack import Artifact, pack
 from manypython.pack.facts import Facts
@@ -28,6 +29,7 @@ from manypython.repair.audit import AuditReport, audit, require
 from manypython.repair.bytecode import plan_bytecode
 from manypython.repair.copy import copy
 from manypython.repair.edits import Plan
+from manypython.repair.elf import Policies
 from manypython.repair.graft import Graft, grafts, plan_graft
 from manypython.repair.prune import is_test_module, plan_prune
 from manypython.repair.relocate import old_prefix, plan_relocate
@@ -74,6 +76,7 @@ def make(spec: Spec, target: Target, options: Options) -> Made:
     """The main job: one CPython release becomes portable archives in ``options.dist``."""
     recipe = catalogue().select(spec)
     recipes = catalogue().closure(recipe)
+    _buildable(target)
     writable(options.dist, "--dist")
     writable(options.cache, "--cache-dir")
     tools = (tool for each in recipes for tool in each.host_tools)
@@ -232,6 +235,22 @@ def _facts(done: Repaired, options: Options, built: dict[str, builder.Built]) ->
 def _present_grafts(tree: Tree) -> tuple[Graft, ...]:
     names = sorted(path.name for path in tree.grafts.glob("*.so*"))
     return tuple(Graft(name, PurePosixPath(GRAFTS, name), "") for name in names)
+
+
+def _buildable(target: Target) -> None:
+    """Refuse a target that cannot be built here, before an hour is spent on it.
+
+    Raises:
+        UsageError: it is for another machine or libc, or no policy is named like it.
+    """
+    known = Policies(LibcFamily.GLIBC, DEFAULT_TARGET.architecture).names()
+    native = target.architecture == os.uname().machine and target.libc is LibcFamily.GLIBC
+    if not native or target.floor < DEFAULT_TARGET.floor or target.platform_tag not in known:
+        raise UsageError(
+            f"{target} cannot be built on this machine",
+            remedy="give a manylinux policy from 2_17 on, for this machine's own architecture, "
+            f"e.g. {DEFAULT_TARGET}",
+        )
 
 
 def _build_paths(options: Options) -> tuple[str, ...]:
