@@ -233,7 +233,9 @@ def test_a_record_gets_the_new_digests() -> None:
     assert new == f"../../../bin/pip,sha256={digest},3\npip/__init__.py,sha256=kept,3\n"
 
 
-@pytest.mark.parametrize("prefix", ["/home/me/.pyenv/versions/3.13.0", "/usr/local", "/opt/x", "/install/3.13"])
+@pytest.mark.parametrize(
+    "prefix", ["/home/me/.pyenv/versions/3.13.0", "/usr/local", "/opt/x", "/install/3.13"]
+)
 def test_a_neutral_path_is_as_long_and_ends_alike(prefix: str) -> None:
     new = same_length(prefix)
     assert len(new) == len(prefix)
