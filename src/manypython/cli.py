@@ -158,7 +158,7 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 def _graft(arguments: argparse.Namespace) -> int:
     tree = Tree.open(arguments.tree)
-    return _carry_out(arguments, tree, plan_graft(audit(tree), tree))
+    return _carry_out(arguments, tree, plan_graft(audit(tree)))
 
 
 def _relocate(arguments: argparse.Namespace) -> int:

@@ -143,7 +143,7 @@ def repaired(
             tree = copy(prefix, scratch / "python")
         with reporter.step("audit"):
             found = audit(tree, search=search)
-        plan = (*plan_graft(found, tree), *plan_relocate(tree, build_paths=build_paths))
+        plan = (*plan_graft(found), *plan_relocate(tree, build_paths=build_paths))
         forbidden = (*build_paths, *_prefixes(prefix))
         with reporter.step("graft and relocate", f"{len(plan)} edits"):
             apply(tree, plan, reporter=reporter, jobs=options.jobs)
@@ -238,7 +238,7 @@ def _present_grafts(tree: Tree) -> tuple[Graft, ...]:
 
 
 def _buildable(target: Target) -> None:
-    """Refuse a target that cannot be built here, before an hour is spent on it.
+    """Refuse a target that cannot be built here, before its libraries are.
 
     Raises:
         UsageError: it is for another machine or libc, or no policy is named like it.

@@ -104,7 +104,7 @@ def test_the_policy_is_met_with_nothing_external(made: Made) -> None:
 
 def test_planning_again_finds_nothing_to_do(made: Made) -> None:
     tree = Tree.open(made.tree)
-    assert plan_graft(audit(tree), tree) == ()
+    assert plan_graft(audit(tree)) == ()
     assert plan_relocate(tree) == ()
 
 

@@ -67,16 +67,11 @@ def build(shop: Workshop) -> None:
     _check_modules(shop, running)
 
 
-def extension_modules(tree: Tree) -> frozenset[str]:
-    """Names of the extension modules that stand in a tree's ``lib-dynload``."""
-    return frozenset(path.name.split(".")[0] for path in (tree.stdlib / "lib-dynload").glob("*.so"))
-
-
 def _check_modules(shop: Workshop, running: dict[str, str]) -> None:
     tree = Tree.open(shop.destination / NEUTRAL_PREFIX.strip("/"))
     program = "import sys; print(*sys.builtin_module_names)"
     result = process.run((tree.executable, "-I", "-c", program), env={**shop.environment(), **running})
-    present = extension_modules(tree) | set(result.output.split())
+    present = tree.extension_modules() | set(result.output.split())
     lacking = sorted(required_modules(tree.version) - present)
     if lacking:
         quoted = "\n".join(_reason(shop.log, shop.source / "config.log", name) for name in lacking)

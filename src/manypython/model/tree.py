@@ -80,6 +80,10 @@ class Tree:
         """``lib/python3.13``."""
         return self.root / "lib" / self.name
 
+    def extension_modules(self) -> frozenset[str]:
+        """Names of the extension modules in ``lib-dynload``."""
+        return frozenset(path.name.split(".")[0] for path in (self.stdlib / "lib-dynload").glob("*.so"))
+
     @property
     def grafts(self) -> Path:
         """The folder of grafted libraries; it may not exist yet."""

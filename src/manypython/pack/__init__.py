@@ -52,9 +52,10 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
     """
     # a tree that was unpacked from an archive keeps what that said of it
     plain = complete((*_own(facts), *of_folder(tree.root)))
+    layered = below(_TOP, plain)
     members = {
-        ".tar.zst": below(_TOP, plain),
-        ".tar.gz": below(_TOP, plain),
+        ".tar.zst": layered,
+        ".tar.gz": layered,
         ".zip": complete(pybi.members(tree, facts, plain)),
     }
     variant = "freethreaded" if tree.threaded else "debug" if tree.debug else ""

@@ -16,7 +16,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from manypython import __version__
-from manypython.model.identifier import BuildNumber
+from manypython.model.identifier import BuildIdentifier, BuildNumber
 from manypython.model.target import Target
 
 _NAMESPACE = uuid.UUID("5a2f0f7e-6f0c-5d3c-9a51-6d616e797079")
@@ -72,7 +72,7 @@ class Facts:
             "implementation": "cpython",
             "version": self.version,
             "build": self.build.value,
-            "build_identifier": f"{self.python_tag}-{self.target.platform_tag}",
+            "build_identifier": str(BuildIdentifier(self.python_tag, self.target)),
             "target": str(self.target),
             "platform_tag": self.policy,
             "origin": self.origin,

@@ -129,8 +129,7 @@ def require(report: AuditReport, target: Target) -> None:
 def _architecture(tree: Tree, reader: Reader) -> Architecture:
     """The one architecture of a tree's files."""
     main = tree.executable.resolve()
-    machines = {path: reader.read(path).architecture for path in (main,)}
-    expected = machines[main]
+    expected = reader.read(main).architecture
     if expected not in [known.value for known in Architecture]:
         raise TreeError(f"{main}: is for {expected}, which manypython does not know")
     return Architecture(expected)

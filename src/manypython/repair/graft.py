@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from manypython.model.errors import AuditError
-from manypython.model.tree import GRAFTS, Tree
+from manypython.model.tree import GRAFTS
 from manypython.repair.audit import AuditReport, one_architecture
 from manypython.repair.edits import CopyIn, Edit, Plan, ReplaceNeeded, SetRpath, SetSoname, Strip
 from manypython.repair.elf import ElfFile, Library
@@ -24,7 +24,7 @@ class Graft:
     sha256: str
 
 
-def plan_graft(report: AuditReport, tree: Tree) -> Plan:
+def plan_graft(report: AuditReport) -> Plan:
     """Copy external libraries in, rename them, and let every user find them by ``DT_RPATH``.
 
     ``DT_RPATH`` and not ``DT_RUNPATH``: a foreign ``LD_LIBRARY_PATH`` beats the latter
@@ -38,6 +38,7 @@ def plan_graft(report: AuditReport, tree: Tree) -> Plan:
     one_architecture(report)
     _insist_located(report)
     renamed = {graft.soname: graft.path.name for graft in grafts(report)}
+    grafted = {file.path.name for file in report.files if str(file.path.parent) == GRAFTS} | set(renamed)
     edits: list[Edit] = []
     for graft in grafts(report):
         library = report.libraries[graft.soname]
@@ -51,7 +52,7 @@ def plan_graft(report: AuditReport, tree: Tree) -> Plan:
         if file.strippable:
             edits.append(Strip(file.path))
         edits += _needs(file.path, file.needed, renamed)
-        rpath = _rpath(file, tree, renamed)
+        rpath = _rpath(file, grafted)
         if rpath != file.rpath or file.runpath:
             edits.append(SetRpath(file.path, rpath))
     return tuple(edits)
@@ -74,14 +75,13 @@ def _needs(path: PurePosixPath, needed: tuple[str, ...], renamed: dict[str, str]
     return [ReplaceNeeded(path, old, renamed[old]) for old in needed if old in renamed]
 
 
-def _rpath(file: ElfFile, tree: Tree, renamed: dict[str, str]) -> str:
+def _rpath(file: ElfFile, grafted: set[str]) -> str:
     """The rpath a file must have: to the grafts, and to ``lib/`` for a shared libpython."""
     folder = str(file.path.parent)
     entries = []
-    graft_names = {path.name for path in tree.grafts.glob("*")} | set(renamed)
     if folder == GRAFTS:
         return _ORIGIN
-    if any(name in graft_names for name in file.needed):
+    if any(name in grafted for name in file.needed):
         entries.append(f"{_ORIGIN}/{os.path.relpath(GRAFTS, folder)}")
     if any(name.startswith("libpython") for name in file.needed):
         entries.append(_ORIGIN if folder == "lib" else f"{_ORIGIN}/{os.path.relpath('lib', folder)}")

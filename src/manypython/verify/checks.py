@@ -104,8 +104,7 @@ def verify(  # noqa: PLR0913  (each is a fact of its own)
     Raises:
         VerifyError: something did not hold; each is named with its fact.
     """
-    present = {path.name.split(".")[0] for path in (tree.stdlib / "lib-dynload").glob("*.so")}
-    probing = ("full" if modules else "foreign", *sorted(modules or present))
+    probing = ("full" if modules else "foreign", *sorted(modules or tree.extension_modules()))
     with reporter.step("verify"), _scratch() as scratch:
         trial = Trial(tree, target, forbidden, probing, cache, reporter, scratch)
         with ThreadPoolExecutor(jobs) as pool:

@@ -34,7 +34,7 @@ def tree(binaries: Path, tmp_path: Path) -> Tree:
 
 def test_a_graft_brings_libraries_in_under_names_of_their_own(tree: Tree, binaries: Path) -> None:
     report = audit(tree, search=(binaries,))
-    plan = plan_graft(report, tree)
+    plan = plan_graft(report)
     copied = [edit.path for edit in plan if isinstance(edit, CopyIn)]
     assert [path.parent for path in copied] == [PurePosixPath(GRAFTS)] * 2
     assert all(path.name.startswith(("libinner-", "libouter-")) for path in copied)
@@ -44,9 +44,9 @@ def test_a_graft_brings_libraries_in_under_names_of_their_own(tree: Tree, binari
 def test_a_grafted_tree_runs_anywhere_and_needs_no_second_graft(
     tree: Tree, binaries: Path, tmp_path: Path
 ) -> None:
-    apply(tree, plan_graft(audit(tree, search=(binaries,)), tree), reporter=QUIET, jobs=2)
+    apply(tree, plan_graft(audit(tree, search=(binaries,))), reporter=QUIET, jobs=2)
     again = audit(tree)
-    assert plan_graft(again, tree) == ()
+    assert plan_graft(again) == ()
     assert grafts(again) == ()
     moved = tmp_path / "moved here"
     tree.root.rename(moved)
@@ -55,7 +55,7 @@ def test_a_grafted_tree_runs_anywhere_and_needs_no_second_graft(
 
 def test_a_library_that_cannot_be_located_is_named_with_its_user(tree: Tree) -> None:
     with pytest.raises(AuditError, match=r"libouter.so.1, needed by bin/python3.13"):
-        plan_graft(audit(tree), tree)
+        plan_graft(audit(tree))
 
 
 def test_a_file_of_another_architecture_is_refused(tree: Tree, binaries: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_file_of_another_architecture_is_refused(tree: Tree, binaries: Path) -
     data[18:20] = struct.pack("<H", 183)  # EM_AARCH64
     (tree.root / "lib/python3.13/alien.so").write_bytes(data)
     with pytest.raises(TreeError, match=r"alien.so: is for aarch64, the other files are for"):
-        plan_graft(audit(tree, search=(binaries,)), tree)
+        plan_graft(audit(tree, search=(binaries,)))
 
 
 def test_what_is_too_new_is_named_with_symbol_version_and_file(tree: Tree, binaries: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_plan_that_contradicts_itself_is_refused_before_a_byte_is_written(
 def test_a_hard_link_elsewhere_is_not_written_through(tree: Tree, binaries: Path, tmp_path: Path) -> None:
     (tmp_path / "theirs").hardlink_to(tree.executable)
     before = (tmp_path / "theirs").read_bytes()
-    apply(tree, plan_graft(audit(tree, search=(binaries,)), tree), reporter=QUIET, jobs=1)
+    apply(tree, plan_graft(audit(tree, search=(binaries,))), reporter=QUIET, jobs=1)
     assert (tmp_path / "theirs").read_bytes() == before
     assert tree.executable.read_bytes() != before
 

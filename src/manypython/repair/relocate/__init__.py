@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from manypython.model.errors import TreeError
 from manypython.model.tree import NEUTRAL_PREFIX, Tree
 from manypython.repair.edits import Edit, Plan, ReplaceBytes, Symlink, WriteText
-from manypython.repair.elf import is_elf
+from manypython.repair.elf import elf_paths, is_elf
 from manypython.repair.relocate import files, scripts, sysconfig
 from manypython.repair.relocate.scrub import Scrubber
 
@@ -18,7 +18,10 @@ _SHORTEST = len(NEUTRAL_PREFIX)
 
 def old_prefix(tree: Tree) -> str:
     """The prefix a tree was configured with, from its ``_sysconfigdata*.py``."""
-    variables = _variables(tree)
+    return _prefix(tree, _variables(tree))
+
+
+def _prefix(tree: Tree, variables: sysconfig.Variables) -> str:
     prefix = str(variables.get("prefix", ""))
     if not prefix.startswith("/"):
         raise TreeError(f"{tree.root}: its sysconfig has no absolute prefix: {prefix!r}")
@@ -35,8 +38,8 @@ def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = ()) -> Plan:
     Raises:
         TreeError: the tree's sysconfig data is missing or broken.
     """
-    prefix = old_prefix(tree)
     variables = _variables(tree)
+    prefix = _prefix(tree, variables)
     own = tuple(str(variables.get(key, "")) for key in ("abs_builddir", "abs_srcdir") if variables.get(key))
     own = tuple(path for path in own if path.startswith("/") and len(path) > _SHORTEST)
     scrubber = Scrubber(prefix, tuple(sorted({*build_paths, *own})))
@@ -48,7 +51,7 @@ def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = ()) -> Plan:
         for path, (new, reason) in sorted(texts.items())
         if new != _read(tree.root / path)
     ]
-    edits += _links(tree)
+    edits += _links(tree, prefix)
     if prefix != NEUTRAL_PREFIX:
         edits += _binaries(tree, prefix)
     return tuple(edits)
@@ -107,17 +110,15 @@ def _special(
 def _records(tree: Tree, texts: dict[PurePosixPath, tuple[str, str]]) -> Texts:
     """RECORD files of installed packages whose scripts were rewritten."""
     packages = tree.stdlib / "site-packages"
+    changed = {
+        os.path.relpath(tree.root / name, packages): text.encode("utf-8", "surrogateescape")
+        for name, (text, _) in texts.items()
+    }
     for path in sorted(packages.glob("*.dist-info/RECORD")):
-        changed = {
-            os.path.relpath(tree.root / name, packages): text.encode("utf-8", "surrogateescape")
-            for name, (text, _) in texts.items()
-        }
-        new = files.record(_read(path), changed)
-        if new != _read(path):
-            yield _relative(tree, path), (new, "record")
+        yield _relative(tree, path), (files.record(_read(path), changed), "record")
 
 
-def _links(tree: Tree) -> Iterator[Edit]:
+def _links(tree: Tree, prefix: str) -> Iterator[Edit]:
     """``bin/python`` and ``bin/python3``, and no absolute link anywhere."""
     name = tree.executable.name
     for link in ("python", "python3", tree.name):
@@ -129,7 +130,7 @@ def _links(tree: Tree) -> Iterator[Edit]:
             path = Path(folder, entry)
             if path.is_symlink() and os.path.isabs(target := os.readlink(path)):
                 inside = Path(target)
-                for base in (old_prefix(tree), str(tree.root)):
+                for base in (prefix, str(tree.root)):
                     if inside.is_relative_to(base):
                         goal = tree.root / inside.relative_to(base)
                         yield Symlink(_relative(tree, path), os.path.relpath(goal, folder))
@@ -139,8 +140,8 @@ def _links(tree: Tree) -> Iterator[Edit]:
 def _binaries(tree: Tree, prefix: str) -> Iterator[Edit]:
     old = prefix.encode()
     new = same_length(prefix).encode()
-    for path in _every_file(tree.root):
-        if new != old and is_elf(path) and old in path.read_bytes():
+    for path in elf_paths(tree.root):
+        if new != old and old in path.read_bytes():
             yield ReplaceBytes(_relative(tree, path), old, new)
 
 
