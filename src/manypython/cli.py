@@ -16,7 +16,11 @@ import platformdirs
 
 from manypython import __version__, pipeline, process
 from manypython.archives.write import BEST, FAST
-from manypython.model.errors import INTERRUPTED, ManypythonError, OutputError
+from manypython.build.container import Engine
+from manypython.build.images import images
+from manypython.build.method import Method
+from manypython.build.steps import Profile
+from manypython.model.errors import INTERRUPTED, ManypythonError, OutputError, UsageError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, Target
 from manypython.model.tree import Tree
@@ -32,7 +36,7 @@ from manypython.verify.checks import VerifyReport
 _EPILOG = """\
 exit codes: 0 done; 2 wrong arguments; 3 no usable Python prefix; 4 wrong recipe; 5 source not to be had;
 6 host program missing; 7 build failed; 8 policy not met or library not found; 9 not proved portable;
-10 output not writable or full; 11 bad archive; 130 interrupted
+10 output not writable or full; 11 bad archive; 12 no usable container; 130 interrupted
 """
 
 
@@ -90,7 +94,24 @@ def _options(arguments: argparse.Namespace, dist: Path | None = None) -> pipelin
 
 
 def _make(arguments: argparse.Namespace) -> int:
-    return _show_made(arguments, pipeline.make(arguments.spec, arguments.target, _options(arguments)))
+    method = _method(arguments)
+    return _show_made(arguments, pipeline.make(arguments.spec, arguments.target, method, _options(arguments)))
+
+
+def _method(arguments: argparse.Namespace) -> Method:
+    image, named = arguments.image or "", arguments.toolchain
+    for option in ("engine", "base"):
+        if getattr(arguments, option) and not image:
+            raise UsageError(f"--{option} goes with --in", remedy=f"add --in, one of {', '.join(images())}")
+    if image and named == "zig":
+        raise UsageError("--in builds with the image's own GCC", remedy="leave out --toolchain")
+    return Method(
+        toolchain=named or ("gcc" if image else "zig"),
+        profile=Profile(arguments.profile),
+        image=image,
+        engine=Engine(arguments.engine) if arguments.engine else None,
+        base=arguments.base,
+    )
 
 
 def _repair(arguments: argparse.Namespace) -> int:
@@ -207,8 +228,9 @@ def _parser() -> argparse.ArgumentParser:
     _add(
         commands, "make", _make, "build a CPython release from source and leave its archives in DIST",
         "manypython make 3.13", "manypython make cp313 --dist out --json",
+        "manypython make 3.13 --in manylinux_2_28 --profile release",
         ("spec", {"metavar": "SPEC", "type": _spec, "help": "3.13 (the newest), 3.13.5 or cp313"}),
-        _TARGET, _TOOLCHAIN, *_SOURCES, *_OUTPUT,
+        _TARGET, *_METHOD, *_SOURCES, *_OUTPUT,
     )  # fmt: skip
     _add(
         commands, "repair", _repair,
@@ -274,8 +296,9 @@ Argument = tuple[str, dict[str, Any]]
 
 
 def _target(text: str) -> Target:
+    """A target; without an architecture (``manylinux_2_28``) it is for this machine's."""
     try:
-        return Target.parse(text)
+        return Target.parse(f"{DEFAULT_TARGET.architecture}-{text}" if "linux_" in text[:10] else text)
     except ManypythonError as error:
         raise argparse.ArgumentTypeError(f"{error.message}; {error.remedy}") from None
 
@@ -300,15 +323,18 @@ _TREE: Argument = (
 )
 _PREFIX: Argument = (
     "prefix",
-    {"metavar": "PREFIX", "type": Path, "help": "an installed Python, e.g. sys.base_prefix"},
+    {
+        "metavar": "PREFIX",
+        "type": Path,
+        "help": "an installed Python: sys.base_prefix, or its interpreter, e.g. /usr/bin/python3.11",
+    },
 )
 _TARGET: Argument = (
     "--target",
     {
         "type": _target,
-        "default": DEFAULT_TARGET,
         "metavar": "TARGET",
-        "help": f"what it must run on (default {DEFAULT_TARGET})",
+        "help": f"what it must run on (default: {DEFAULT_TARGET} with zig, else what the audit finds)",
     },
 )
 _TARGET_FOUND: Argument = (
@@ -319,9 +345,38 @@ _TARGET_FOUND: Argument = (
         "help": "what it must run on (default: the lowest policy the audit finds)",
     },
 )
-_TOOLCHAIN: Argument = (
-    "--toolchain",
-    {"choices": ["zig"], "default": "zig", "help": "compiler (default zig, embedded)"},
+_METHOD: tuple[Argument, ...] = (
+    (
+        "--toolchain",
+        {"choices": ["zig", "gcc"], "help": "compiler (default zig, embedded; gcc: this machine's)"},
+    ),
+    (
+        "--profile",
+        {
+            "choices": [profile.value for profile in Profile],
+            "default": Profile.QUICK.value,
+            "help": "release: PGO and LTO, with gcc or in an image (default quick: neither)",
+        },
+    ),
+    (
+        "--in",
+        {
+            "dest": "image",
+            "choices": sorted(images()),
+            "help": "build in a container of this image, with its GCC",
+        },
+    ),
+    (
+        "--engine",
+        {"choices": [engine.value for engine in Engine], "help": "default: the first that works here"},
+    ),
+    (
+        "--base",
+        {
+            "metavar": "IMAGE",
+            "help": "base of the image instead of the pinned one, e.g. localhost/debian-bullseye",
+        },
+    ),
 )
 _JSON: Argument = (
     "--json",

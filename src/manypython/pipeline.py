@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,8 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from manypython.archives.write import BEST, Effort
 from manypython.build import builder, host_tools, toolchain
+from manypython.build.method import Method, buildable, opened
 from manypython.build.sources import FetchedSource, fetch
-from manypython.model.errors import AuditError, OutputError, UsageError
+from manypython.model.errors import AuditError, OutputError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, LibcFamily, Target
 from manypython.model.tree import GRAFTS, NEUTRAL_PREFIX, Tree, VerifiedTree
@@ -52,6 +52,14 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Built:
+    """What building leaves: every library and the interpreter, and what built them."""
+
+    builds: dict[str, builder.Built]
+    toolchain: str
+
+
+@dataclass(frozen=True)
 class Made:
     """What a whole run leaves behind."""
 
@@ -72,23 +80,23 @@ class Repaired:
     """Folders no file of it may name."""
 
 
-def make(spec: Spec, target: Target, options: Options) -> Made:
+def make(spec: Spec, target: Target | None, method: Method, options: Options) -> Made:
     """The main job: one CPython release becomes portable archives in ``options.dist``."""
     recipe = catalogue().select(spec)
     recipes = catalogue().closure(recipe)
-    _buildable(target)
+    policies = Policies(LibcFamily.GLIBC, DEFAULT_TARGET.architecture).names()
+    wanted = buildable(target, method, policies)
     writable(options.dist, "--dist")
     writable(options.cache, "--cache-dir")
-    tools = (tool for each in recipes for tool in each.host_tools)
-    host_tools.require(tools, install=options.install_host_tools, reporter=options.reporter)
-    built = build(recipes, target, options)
-    prefix = Tree.open(built[recipe.name].prefix)
-    search = tuple(each.prefix / "lib" for each in built.values())
-    with repaired(prefix, target, options, search=search, build_paths=_build_paths(options)) as done:
+    built = build(recipes, wanted, method, options)
+    prefix = Tree.open(built.builds[recipe.name].prefix)
+    search = tuple(each.prefix / "lib" for each in built.builds.values())
+    # what zig targets is promised; what GCC made of this machine or an image is found
+    promised = wanted if method.toolchain == "zig" else target
+    with repaired(prefix, promised, options, search=search, build_paths=_build_paths(options)) as done:
         modules = frozenset(n for n in required_modules(recipe.version) if not is_test_module(n))
         verified, report = _verify(done, options, modules)
-        facts = _facts(done, options, built)
-        return Made(_pack(verified, facts, options), report)
+        return Made(_pack(verified, _facts(done, options, built), options), report)
 
 
 def repair(prefix: Path, target: Target | None, options: Options) -> Made:
@@ -96,15 +104,11 @@ def repair(prefix: Path, target: Target | None, options: Options) -> Made:
     writable(options.dist, "--dist")
     with repaired(Tree.open(prefix), target, options) as done:
         verified, report = _verify(done, options, frozenset())
-        facts = _facts(done, options, {})
-        return Made(_pack(verified, facts, options), report)
+        return Made(_pack(verified, _facts(done, options), options), report)
 
 
-def build(recipes: tuple[Recipe, ...], target: Target, options: Options) -> dict[str, builder.Built]:
+def build(recipes: tuple[Recipe, ...], target: Target, method: Method, options: Options) -> Built:
     """Fetch and build recipes, or take them from the cache."""
-    tools = toolchain.zig(target, options.cache)
-    epoch = options.number.epoch
-    site = builder.Site(tools, options.cache, epoch, options.reporter, options.jobs)
 
     def get(recipe: Recipe) -> FetchedSource:
         return fetch(
@@ -115,7 +119,16 @@ def build(recipes: tuple[Recipe, ...], target: Target, options: Options) -> dict
             offline=options.offline,
         )
 
-    return builder.build_all(recipes, get, site)
+    if not method.image:
+        tools = {tool for each in recipes for tool in each.host_tools}
+        tools |= {"gcc", "g++"} if method.toolchain == "gcc" else set()
+        host_tools.require(tools, install=options.install_host_tools, reporter=options.reporter)
+    with opened(
+        method, target, cache=options.cache, offline=options.offline, reporter=options.reporter
+    ) as compiler:
+        epoch = options.number.epoch
+        site = builder.Site(compiler, options.cache, epoch, options.reporter, options.jobs, method.profile)
+        return Built(builder.build_all(recipes, get, site), f"{compiler.title}, {method.profile}")
 
 
 @contextmanager
@@ -143,6 +156,8 @@ def repaired(
             tree = copy(prefix, scratch / "python")
         with reporter.step("audit"):
             found = audit(tree, search=search)
+        if search:
+            _insist_built(found, search)
         plan = (*plan_graft(found), *plan_relocate(tree, build_paths=build_paths))
         forbidden = (*build_paths, *_prefixes(prefix))
         with reporter.step("graft and relocate", f"{len(plan)} edits"):
@@ -172,7 +187,7 @@ def pack_tree(tree: Tree, target: Target | None, options: Options) -> Made:
     """Verify a tree and write its archives."""
     writable(options.dist, "--dist")
     proved, report, done = verified(tree, target, options)
-    return Made(_pack(proved, _facts(done, options, {}), options), report)
+    return Made(_pack(proved, _facts(done, options), options), report)
 
 
 def _audited(tree: Tree, target: Target | None) -> tuple[AuditReport, Target]:
@@ -220,7 +235,7 @@ def _pack(tree: VerifiedTree, facts: Facts, options: Options) -> tuple[Artifact,
     )
 
 
-def _facts(done: Repaired, options: Options, built: dict[str, builder.Built]) -> Facts:
+def _facts(done: Repaired, options: Options, built: Built | None = None) -> Facts:
     return collect(
         done.tree,
         done.target,
@@ -228,7 +243,8 @@ def _facts(done: Repaired, options: Options, built: dict[str, builder.Built]) ->
         build=options.number,
         grafts=done.grafts,
         plan=done.plan,
-        built=built,
+        built=built.builds if built else {},
+        toolchain=built.toolchain if built else "",
     )
 
 
@@ -237,19 +253,28 @@ def _present_grafts(tree: Tree) -> tuple[Graft, ...]:
     return tuple(Graft(name, PurePosixPath(GRAFTS, name), "") for name in names)
 
 
-def _buildable(target: Target) -> None:
-    """Refuse a target that cannot be built here, before its libraries are.
+def _insist_built(found: AuditReport, search: tuple[Path, ...]) -> None:
+    """Refuse a library of this machine in an interpreter that we build ourselves.
 
     Raises:
-        UsageError: it is for another machine or libc, or no policy is named like it.
+        AuditError: names the library and who needs it.
     """
-    known = Policies(LibcFamily.GLIBC, DEFAULT_TARGET.architecture).names()
-    native = target.architecture == os.uname().machine and target.libc is LibcFamily.GLIBC
-    if not native or target.floor < DEFAULT_TARGET.floor or target.platform_tag not in known:
-        raise UsageError(
-            f"{target} cannot be built on this machine",
-            remedy="give a manylinux policy from 2_17 on, for this machine's own architecture, "
-            f"e.g. {DEFAULT_TARGET}",
+    places = [folder.resolve() for folder in search]
+    strange = {
+        soname: library.path
+        for soname, library in found.libraries.items()
+        if library.path and library.path.resolve().parent not in places
+    }
+    if strange:
+        users = [
+            f"  {file.path}: needs {soname}, found as {strange[soname]}"
+            for file in found.files
+            for soname in file.external
+            if soname in strange
+        ]
+        raise AuditError(
+            "libraries that no recipe built:\n" + "\n".join(users),
+            remedy="add a recipe for each, or let configure leave the module out",
         )
 
 
@@ -258,7 +283,9 @@ def _build_paths(options: Options) -> tuple[str, ...]:
 
 
 def _prefixes(prefix: Tree) -> tuple[str, ...]:
-    """Where the prefix was configured to be, and where it stands now."""
+    """Where the prefix was configured to be, and where it stands now; a shared one is no one's."""
+    if prefix.shared:
+        return ()
     configured = old_prefix(prefix)
     return tuple({configured, str(prefix.root)} - {NEUTRAL_PREFIX})
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +92,42 @@ def run(  # noqa: PLR0913  (each is one thing of a process)
     if check and returncode != 0:
         raise ProgramError(result)
     return result
+
+
+READY = "ready"
+"""What a held program prints once it is up."""
+
+
+@contextlib.contextmanager
+def held(argv: Sequence[str]) -> Iterator[None]:
+    """Run a program beside the block. Its standard input is open until then, or until we are killed.
+
+    Args:
+        argv: a program that prints ``READY`` once it is up and ends when its standard input does.
+
+    Raises:
+        ProgramError: it could not be started, or ended before it was ready.
+    """
+    words = tuple(argv)
+    try:
+        program = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ProgramError(Result(words, 127, str(error))) from None
+    with program:
+        assert program.stdout is not None  # noqa: S101  (stdout=PIPE)
+        said: list[str] = []
+        while (line := program.stdout.readline()).strip() != READY:
+            said.append(line)
+            if not line:
+                raise ProgramError(Result(words, program.wait(), "".join(said)))
+        yield
 
 
 def terminate_all() -> None:

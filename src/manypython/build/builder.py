@@ -57,23 +57,34 @@ class Site:
     epoch: int
     reporter: Reporter
     jobs: int
+    profile: steps.Profile = steps.Profile.QUICK
+
+    def profile_of(self, recipe: Recipe) -> steps.Profile:
+        """A library has one way to be built; only the interpreter is trained."""
+        return self.profile if recipe.build == "cpython" else steps.Profile.QUICK
 
 
-def key_of(
-    recipe: Recipe, sha256: str, dependencies: Iterable[Built], toolchain: Toolchain, epoch: int
-) -> str:
+def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[Built], site: Site) -> str:
     """The digest of everything that decides a build's bytes."""
     facts = {key: value for key, value in asdict(recipe).items() if key != "source"}
     inputs = {
         "recipe": {key: str(value) for key, value in sorted(facts.items())},
         "source": sha256,
         "dependencies": sorted(built.key for built in dependencies),
-        "toolchain": toolchain.identity,
-        "epoch": epoch,
-        # the code that decides a build's bytes: what runs the steps, and the recipe's own
-        "code": [_meaning(part) for part in (steps.Workshop, _step(recipe))],
+        "toolchain": site.toolchain.identity,
+        "profile": site.profile_of(recipe),
+        "epoch": site.epoch,
+        "code": [_meaning(part) for part in (*_SURROUNDINGS, _step(recipe))],
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+_SURROUNDINGS = (
+    *(getattr(steps.Workshop, name).fget for name in ("cflags", "cppflags", "ldflags")),
+    steps.Workshop.environment,
+    steps.Workshop.make,
+)
+"""The code that decides the bytes of every build; each recipe's step comes on top."""
 
 
 def _meaning(part: object) -> str:
@@ -155,7 +166,7 @@ def _fetch_and_build(
     site: Site,
 ) -> Built:
     source = fetch(recipe)
-    key = key_of(recipe, source.sha256, needed, site.toolchain, site.epoch)
+    key = key_of(recipe, source.sha256, needed, site)
     label = f"{recipe.title}-{key[:16]}"
     built = Built(recipe, source, key, site.cache / "builds" / label)
     if built.folder.is_dir():
@@ -191,6 +202,7 @@ def _build(built: Built, needed: tuple[Built, ...], site: Site) -> None:
                 step=step,
                 jobs=site.jobs,
                 epoch=site.epoch,
+                profile=site.profile_of(recipe),
             )
             _step(recipe)(shop)
             _tidy(shop)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from manypython import process
-from manypython.build.steps import Workshop
+from manypython.build.steps import Profile, Workshop
 from manypython.model.errors import BuildError
 from manypython.model.tree import NEUTRAL_PREFIX, Tree
 from manypython.recipes.catalogue import required_modules
 
 _CONTEXT_LINES = 12
+_TRAINED = "Python/ceval.c"
+"""The file whose training matters most: the interpreter's loop."""
 
 
 def build(shop: Workshop) -> None:
@@ -23,23 +24,27 @@ def build(shop: Workshop) -> None:
     interpreter.
 
     Raises:
-        BuildError: a step failed, or an extension module that must be there is missing.
+        BuildError: a step failed, an extension module that must be there is missing, or
+            nothing was trained in a release build.
     """
     flags = [flag for flag in shop.toolchain.cflags if flag != "-fPIC"]
     settings = {
         # configure's own test programs are compiled with CFLAGS alone
-        "CFLAGS": "-fno-sanitize=undefined -Wno-date-time",
+        "CFLAGS": " ".join(shop.toolchain.needed),
         "CXXFLAGS": "",
         "LDFLAGS": f"-L{shop.dependencies}/lib",
         "CFLAGS_NODIST": " ".join(
-            (*flags, "-g0", "-fno-semantic-interposition", f"-ffile-prefix-map={shop.source}=.")
+            (
+                *shop.toolchain.needed, *flags,
+                "-g0", "-fno-semantic-interposition", f"-ffile-prefix-map={shop.source}=.",
+            )
         ),
         "LDFLAGS_NODIST": " ".join(shop.toolchain.ldflags),
         "CURSES_LIBS": "-lncursesw",
         "PANEL_LIBS": "-lpanelw -lncursesw",
         # tkinter comes with its own recipes; the host's Tk is never to be found
         "py_cv_module__tkinter": "n/a",
-    }
+    }  # fmt: skip
     setup = shop.source / "setup.py"
     if setup.exists():  # until 3.11: it would take headers and libraries of the host
         text = setup.read_text(encoding="utf-8")
@@ -47,15 +52,23 @@ def build(shop: Workshop) -> None:
         text = re.sub(r"(system_(?:lib|include)_dirs) = \[.*\]", r"\1 = []", text)
         text = re.sub(r"add_dir_to_list\(.*'/usr/local/.*\)", "pass", text)
         setup.write_text(text, encoding="utf-8")
+    release = shop.profile is Profile.RELEASE
     shop.run(
         "./configure",
         f"--prefix={NEUTRAL_PREFIX}",
         f"--with-openssl={shop.dependencies}",
         *shop.recipe.arguments,
+        *(("--enable-optimizations", "--with-lto") if release else ()),
         env=settings,
     )
-    running = {**settings, "LD_LIBRARY_PATH": f"{shop.dependencies}/lib"}
-    shop.run("make", f"-j{shop.jobs}", env=running)
+    loader = f"{shop.dependencies}/lib:{shop.environment().get('LD_LIBRARY_PATH', '')}".rstrip(":")
+    running = {**settings, "LD_LIBRARY_PATH": loader}
+    # a test that fails under the training is no reason to throw the training away; whether
+    # there was one is looked at afterwards
+    task = ("PROFILE_TASK=-m test --pgo --timeout=600 || true",) if release else ()
+    shop.run("make", f"-j{shop.jobs}", *task, env=running)
+    if release:
+        _check_training(shop)
     shop.run(
         "make",
         "install",
@@ -67,10 +80,41 @@ def build(shop: Workshop) -> None:
     _check_modules(shop, running)
 
 
+def _check_training(shop: Workshop) -> None:
+    """See that profiles were written and read, and that files were optimised together.
+
+    configure chooses the flags by the basename of ``$CC``; with a wrong one they are empty,
+    the training runs, make succeeds, and nothing came of it.
+    """
+    profile = (shop.source / _TRAINED).with_suffix(".gcda")
+    makefile = (shop.source / "Makefile").read_text(encoding="utf-8")
+    compiled = [
+        line
+        for line in shop.log.read_text(errors="replace").splitlines()
+        if line.endswith(_TRAINED) and " -c " in line
+    ]
+    flags = re.search(r"^PGO_PROF_USE_FLAG=[ \t]*(\S+)", makefile, re.MULTILINE)
+    facts = {
+        f"no profile {profile.name} was written": not (profile.is_file() and profile.stat().st_size),
+        "the Makefile has no PGO_PROF_USE_FLAG": flags is None,
+        f"{_TRAINED} was not compiled with its profile": not (
+            flags and compiled and flags[1] in compiled[-1]
+        ),
+        f"{_TRAINED} was not compiled for LTO": not (compiled and "-flto" in compiled[-1]),
+    }
+    wrong = [fact for fact, holds in facts.items() if holds]
+    if wrong:
+        raise BuildError(
+            f"building {shop.recipe.title}: the release profile had no effect: {'; '.join(wrong)}",
+            remedy="see what the log says of the training (`-m test --pgo`)",
+            log=shop.log,
+        )
+
+
 def _check_modules(shop: Workshop, running: dict[str, str]) -> None:
     tree = Tree.open(shop.destination / NEUTRAL_PREFIX.strip("/"))
     program = "import sys; print(*sys.builtin_module_names)"
-    result = process.run((tree.executable, "-I", "-c", program), env={**shop.environment(), **running})
+    result = shop.run(tree.executable, "-I", "-c", program, env=running)
     present = tree.extension_modules() | set(result.output.split())
     lacking = sorted(required_modules(tree.version) - present)
     if lacking:

@@ -19,6 +19,7 @@ class HostTool:
 
     program: str
     apt: str
+    """Debian's package, or several with a space between."""
     dnf: str
     probe: tuple[str, ...] = ()
     """Arguments with which it must exit 0; empty: it need only be on PATH."""
@@ -30,6 +31,8 @@ _TOOLS = {
     tool.program: tool
     for tool in (
         HostTool("make", "make", "make"),
+        HostTool("gcc", "gcc libc6-dev", "gcc"),
+        HostTool("g++", "g++", "gcc-c++"),
         # Debian's perl-base is on every machine but lacks what OpenSSL's Configure loads.
         HostTool(
             "perl",
@@ -94,7 +97,7 @@ def install_command(tools: Iterable[HostTool]) -> tuple[str, ...] | None:
     """The command of this host's package manager, or None where it has neither apt-get nor dnf."""
     tools = tuple(tools)
     if shutil.which("apt-get"):
-        packages = sorted({tool.apt for tool in tools})
+        packages = sorted({name for tool in tools for name in tool.apt.split()})
         return ("apt-get", "install", "-y", "--no-install-recommends", *packages)
     if shutil.which("dnf"):
         return ("dnf", "install", "-y", *sorted({tool.dnf for tool in tools}))

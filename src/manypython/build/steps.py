@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from manypython import process
 from manypython.build.toolchain import Toolchain
-from manypython.model.errors import BuildError
+from manypython.model.errors import BuildError, ContainerError, OutputError
 from manypython.model.tree import NEUTRAL_PREFIX
 from manypython.progress import Step
 from manypython.recipes.model import Recipe
 
+_FULL = "No space left on device"
 _RELEVANT = ("error:", "Error ", "undefined", "fatal", "not found", "cannot")
+
+
+class Profile(StrEnum):
+    """How much work the compiler puts into the interpreter."""
+
+    QUICK = "quick"
+    RELEASE = "release"
+    """Trained (PGO) and optimised across files (LTO): three times the time."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ class Workshop:
     jobs: int
     epoch: int
     """``SOURCE_DATE_EPOCH``, seconds."""
-    extra: Mapping[str, str] = field(default_factory=dict)
+    profile: Profile
 
     @property
     def cflags(self) -> tuple[str, ...]:
@@ -46,6 +56,7 @@ class Workshop:
         return (
             "-O3",
             "-g0",
+            *self.toolchain.needed,
             *self.toolchain.cflags,
             f"-ffile-prefix-map={self.source}=.",
             *self.recipe.cflags,
@@ -65,7 +76,7 @@ class Workshop:
     def environment(self) -> dict[str, str]:
         """The whole environment of a build: nothing of the user's own leaks in."""
         return {
-            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": self.toolchain.path,
             "HOME": str(self.source.parent),
             "LC_ALL": "C",
             "TZ": "UTC",
@@ -77,37 +88,55 @@ class Workshop:
             "CXXFLAGS": " ".join(self.cflags),
             "CPPFLAGS": " ".join(self.cppflags),
             "LDFLAGS": " ".join(self.ldflags),
-            **self.toolchain.variables(),
+            **dict(self.toolchain.drivers),
             **dict(self.toolchain.environment),
-            **self.extra,
         }
 
-    def run(self, *argv: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
-        """Run one program of the build.
+    def run(
+        self, *argv: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> process.Result:
+        """Run one program of the build, in the toolchain's container if it has one.
 
         Raises:
             BuildError: it failed; the message has the log's last relevant lines.
+            OutputError: there was no room.
+            ContainerError: the container was ended by somebody else.
         """
         words = tuple(str(word) for word in argv)
+        where, settings = cwd or self.source, {**self.environment(), **(env or {})}
+        container = self.toolchain.container
         with self.log.open("a", encoding="utf-8") as sink:
             sink.write(f"\n$ {' '.join(words)}\n")
         try:
-            process.run(
-                words,
-                cwd=cwd or self.source,
-                env={**self.environment(), **(env or {})},
-                log=self.log,
-                on_line=self.step.line,
-            )
+            if container is None:
+                return process.run(words, cwd=where, env=settings, log=self.log, on_line=self.step.line)
+            inside = container.enter(words, cwd=where, env=settings)
+            return process.run(inside, log=self.log, on_line=self.step.line)
         except process.ProgramError as error:
-            raise BuildError(
-                f"building {self.recipe.name} {self.recipe.version} failed: "
-                f"{Path(words[0]).name} exited with {error.result.returncode}\n"
-                f"{relevant(error.result.output)}",
-                remedy="the log has the whole output; mend the cause and run the same command again: "
-                "what was built is kept",
+            raise self._failure(Path(words[0]).name, error.result) from None
+
+    def _failure(self, program: str, result: process.Result) -> BuildError | OutputError | ContainerError:
+        title, container = self.recipe.title, self.toolchain.container
+        if _FULL in result.output:
+            return OutputError(
+                f"building {title}: no room left on the disk",
+                remedy="free some room or name another folder with --cache-dir",
                 log=self.log,
-            ) from None
+            )
+        if container is not None and process.run(container.running(), check=False).returncode != 0:
+            return ContainerError(
+                f"building {title}: container {container.name} was ended from outside",
+                remedy="run the same command again: what was built is kept",
+                log=self.log,
+            )
+        signal = result.returncode - 128 if result.returncode > 128 else -result.returncode  # noqa: PLR2004
+        ended = f"was killed by signal {signal}" if signal > 0 else f"exited with {result.returncode}"
+        return BuildError(
+            f"building {title} failed: {program} {ended}\n{relevant(result.output)}",
+            remedy="the log has the whole output; mend the cause and run the same command again: "
+            "what was built is kept",
+            log=self.log,
+        )
 
     def make(self, *arguments: str, cwd: Path | None = None) -> None:
         """Run make with all the cores this build was given."""
@@ -137,10 +166,8 @@ def openssl(shop: Workshop) -> None:
     The library keeps its compiler's command line as a string (``OpenSSL_version(3)``), so
     that line must not name a folder.
     """
-    tools = {name: Path(driver).name for name, driver in shop.toolchain.variables().items()}
     plain = {
-        **tools,
-        "PATH": f"{shop.toolchain.folder}:{shop.environment()['PATH']}",
+        **{name: Path(driver).name for name, driver in shop.toolchain.drivers},
         "CFLAGS": " ".join(flag for flag in shop.cflags if "prefix-map" not in flag),
         "CPPFLAGS": "",
         "LDFLAGS": " ".join(shop.toolchain.ldflags),
@@ -171,7 +198,7 @@ def bzip2(shop: Workshop) -> None:
     shop.make(
         "-f",
         "Makefile-libbz2_so",
-        f"CC={shop.toolchain.variables()['CC']} {' '.join(shop.toolchain.ldflags)}",
+        f"CC={shop.environment()['CC']} {' '.join(shop.toolchain.ldflags)}",
         f"CFLAGS={flags}",
     )
     library = shop.destination / NEUTRAL_PREFIX.strip("/") / "lib"

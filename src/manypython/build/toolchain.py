@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shlex
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+from manypython import process
+from manypython.build.container import Container, Inside
 from manypython.model.errors import HostToolError
 from manypython.model.target import Target
+
+_STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_VARIABLES = ("CC", "CXX", "AR", "RANLIB")
 
 
 @dataclass(frozen=True)
@@ -18,26 +24,36 @@ class Toolchain:
     """A C and C++ compiler for one target, and the flags it cannot do without."""
 
     name: str
+    """``zig`` or ``gcc``."""
     version: str
+    place: str
+    """What else decides its bytes: where it runs and what is installed there; no path."""
     target: Target
-    folder: Path
-    """Folder with the drivers ``clang``, ``clang++``, ``ar``, ``ranlib``."""
+    drivers: tuple[tuple[str, str], ...]
+    """``CC``, ``CXX``, ``AR``, ``RANLIB``: single words, for configure looks at their basename."""
+    path: str
+    """``PATH`` of a build; each driver's basename is found there too."""
+    needed: tuple[str, ...]
+    """Flags that even the test programs of configure scripts want."""
     cflags: tuple[str, ...]
     ldflags: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
+    container: Container | None = None
+    """Where its programs run; None: on this machine."""
 
     @property
     def identity(self) -> str:
         """What a build's digest says of its compiler; no path of this machine in it."""
-        return f"{self.name} {self.version} {self.target} {self.cflags} {self.ldflags}"
+        return (
+            f"{self.name} {self.version} {self.place} {self.target} "
+            f"{self.needed} {self.cflags} {self.ldflags}"
+        )
 
-    def variables(self) -> dict[str, str]:
-        """``CC``, ``CXX``, ``AR``, ``RANLIB`` as absolute single words.
-
-        Single words, because configure scripts look at the basename of ``$CC``.
-        """
-        drivers = {"CC": "clang", "CXX": "clang++", "AR": "ar", "RANLIB": "ranlib"}
-        return {name: str(self.folder / driver) for name, driver in drivers.items()}
+    @property
+    def title(self) -> str:
+        """What an archive says of it: ``gcc 10.2.1, manylinux_2_31``."""
+        place = self.place.partition(" ")[0]
+        return f"{self.name} {self.version}{', ' + place if place else ''}"
 
 
 def zig(target: Target, cache: Path) -> Toolchain:
@@ -70,22 +86,82 @@ def zig(target: Target, cache: Path) -> Toolchain:
     return Toolchain(
         "zig",
         version,
+        "",
         target,
-        folder,
-        cflags=(
-            "-fPIC",
-            "-fstack-protector-strong",
+        tuple((variable, str(folder / driver)) for variable, driver in zip(_VARIABLES, drivers, strict=True)),
+        path=f"{folder}:{_STANDARD_PATH}",
+        needed=(
             # zig turns undefined behaviour into a trap unless told otherwise
             "-fno-sanitize=undefined",
             # zig makes __DATE__ an error; SOURCE_DATE_EPOCH gives it a fixed value
             "-Wno-date-time",
         ),
+        cflags=("-fPIC", "-fstack-protector-strong"),
         # lld refuses version scripts that name a symbol the library lacks (zlib's probe)
         ldflags=("-Wl,--undefined-version", "-Wl,-s"),
         environment=(
             ("ZIG_GLOBAL_CACHE_DIR", str(cache / "zig")),
             ("ZIG_LOCAL_CACHE_DIR", str(cache / "zig")),
         ),
+    )
+
+
+def host_gcc(target: Target) -> Toolchain:
+    """GCC of this machine: what it makes wants this machine's glibc or a newer one.
+
+    Args:
+        target: of this machine.
+
+    Raises:
+        HostToolError: it does not run.
+    """
+    try:
+        version = process.run(("gcc", "-dumpfullversion")).output.strip()
+    except process.ProgramError as error:
+        raise HostToolError(f"gcc cannot be run: {error.result.output.strip()}") from None
+    system = platform.freedesktop_os_release()
+    place = f"{system.get('ID', 'linux')}-{system.get('VERSION_ID', '')}"
+    return _gcc(target, version, place, path=_STANDARD_PATH)
+
+
+def container_gcc(target: Target, name: str, container: Container, inside: Inside) -> Toolchain:
+    """GCC of a container.
+
+    Args:
+        target: what the image promises.
+        name: the image's, ``manylinux_2_31``.
+        container: where it runs.
+        inside: what was found there.
+    """
+    loader = (("LD_LIBRARY_PATH", inside.loader_path),) if inside.loader_path else ()
+    return _gcc(
+        target, inside.compiler, f"{name} {inside.packages}",
+        path=inside.path, environment=loader, container=container,
+    )  # fmt: skip
+
+
+def _gcc(  # noqa: PLR0913
+    target: Target,
+    version: str,
+    place: str,
+    *,
+    path: str,
+    environment: tuple[tuple[str, str], ...] = (),
+    container: Container | None = None,
+) -> Toolchain:
+    return Toolchain(
+        "gcc",
+        version,
+        place,
+        target,
+        tuple(zip(_VARIABLES, ("gcc", "g++", "ar", "ranlib"), strict=True)),
+        path,
+        needed=(),
+        cflags=("-fPIC", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2"),
+        # a libgcc_s.so.1 would have to be grafted for a handful of functions
+        ldflags=("-static-libgcc", "-Wl,-z,relro,-z,now", "-Wl,-s"),
+        environment=environment,
+        container=container,
     )
 
 

@@ -83,5 +83,11 @@ class ArchiveError(ManypythonError):
     exit_code = 11
 
 
+class ContainerError(ManypythonError):
+    """No container engine works, the image is not the right one, or the container was ended from outside."""
+
+    exit_code = 12
+
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C (128 + SIGINT), as shells have it."""

@@ -98,13 +98,18 @@ class BuildNumber:
 
 _ARTIFACT = re.compile(
     r"cpython-(?P<version>[0-9a-z.]+)\+(?P<build>\d{8})-(?P<arch>[a-z0-9_]+?)-unknown-linux-"
-    r"(?P<abi>gnu|musl)(?:-(?P<variant>freethreaded|debug))?-install_only(?P<suffix>\.tar\.gz|\.tar\.zst|\.zip)"
+    r"(?P<abi>gnu|musl)(?:-(?P<policy>manylinux_\d+_\d+))?(?:-(?P<variant>freethreaded|debug))?"
+    r"-install_only(?P<suffix>\.tar\.gz|\.tar\.zst|\.zip)"
 )
 
 
 @dataclass(frozen=True)
 class ArtifactName:
-    """``cpython-3.13.15+20261121-x86_64-unknown-linux-gnu-install_only.tar.gz``."""
+    """``cpython-3.13.15+20261121-x86_64-unknown-linux-gnu-install_only.tar.gz``.
+
+    An archive that wants a newer libc than most has the policy it meets in its name:
+    ``cpython-3.13.5+20261121-x86_64-unknown-linux-gnu-manylinux_2_31-install_only.zip``.
+    """
 
     version: Version
     build: BuildNumber
@@ -112,6 +117,8 @@ class ArtifactName:
     libc: LibcFamily
     suffix: str
     variant: str = ""
+    policy: str = ""
+    """``manylinux_2_31``; empty for the usual floor."""
 
     @classmethod
     def parse(cls, text: str) -> ArtifactName:
@@ -134,14 +141,15 @@ class ArtifactName:
             LibcFamily.GLIBC if match["abi"] == "gnu" else LibcFamily.MUSL,
             match["suffix"],
             match["variant"] or "",
+            match["policy"] or "",
         )
         if str(name) != text:
             raise UsageError(f"{text!r} is not written as {name}")
         return name
 
     def __str__(self) -> str:
-        variant = f"-{self.variant}" if self.variant else ""
+        marks = "".join(f"-{mark}" for mark in (self.policy, self.variant) if mark)
         return (
             f"cpython-{self.version}+{self.build}-{self.architecture}-unknown-linux-"
-            f"{self.libc.abi}{variant}-install_only{self.suffix}"
+            f"{self.libc.abi}{marks}-install_only{self.suffix}"
         )

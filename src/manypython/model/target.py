@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -62,13 +63,29 @@ class Target:
             (int(match["major"]), int(match["minor"])),
         )
 
+    @classmethod
+    def of_tag(cls, tag: str) -> Target:
+        """Read a platform tag, ``manylinux_2_17_x86_64``.
+
+        Raises:
+            UsageError: it is none of PEP 600 or PEP 656, ``linux_x86_64`` for example.
+        """
+        family, _, rest = tag.partition("_")
+        floor, architecture = "_".join(rest.split("_")[:2]), "_".join(rest.split("_")[2:])
+        return cls.parse(f"{architecture}-{family}_{floor}")
+
     def __str__(self) -> str:
-        return f"{self.architecture}-{self.libc}_{self.floor[0]}_{self.floor[1]}"
+        return f"{self.architecture}-{self.policy}"
+
+    @property
+    def policy(self) -> str:
+        """Libc family and floor, ``manylinux_2_17``."""
+        return f"{self.libc}_{self.floor[0]}_{self.floor[1]}"
 
     @property
     def platform_tag(self) -> str:
         """The wheel platform tag, ``manylinux_2_17_x86_64``."""
-        return f"{self.libc}_{self.floor[0]}_{self.floor[1]}_{self.architecture}"
+        return f"{self.policy}_{self.architecture}"
 
     @property
     def triple(self) -> str:
@@ -81,4 +98,10 @@ class Target:
         return f"{self.architecture}-linux-{self.libc.abi}"
 
 
-DEFAULT_TARGET = Target(Architecture.X86_64, LibcFamily.GLIBC, (2, 17))
+def native_architecture() -> Architecture | None:
+    """This machine's; None where it is none that we know."""
+    machine = os.uname().machine
+    return Architecture(machine) if machine in [known.value for known in Architecture] else None
+
+
+DEFAULT_TARGET = Target(native_architecture() or Architecture.X86_64, LibcFamily.GLIBC, (2, 17))

@@ -18,7 +18,7 @@ NEUTRAL_PREFIX = "/install"
 """The prefix our CPython is configured with, and the word uv, mise and pdm replace."""
 
 _PY_VERSION = re.compile(r'^#define\s+PY_VERSION\s+"([^"]+)"', re.MULTILINE)
-_STDLIB = re.compile(r"python3\.(\d+)(t?)")
+_NAME = re.compile(r"(?P<implementation>python|pypy)3\.(?P<minor>\d+)(?P<threaded>t?)")
 
 
 @dataclass(frozen=True)
@@ -31,44 +31,61 @@ class Tree:
     """``t`` for a free-threaded build, else empty."""
     debug: str = ""
     """``d`` for a ``--with-pydebug`` build, else empty."""
+    implementation: str = "cpython"
+    """``cpython`` or ``pypy``."""
 
     @classmethod
-    def open(cls, root: Path) -> Tree:
-        """Look at a folder and see which Python it holds.
+    def open(cls, place: Path) -> Tree:
+        """Look at a folder, or at the folder of an interpreter, and see which Python it holds.
+
+        Args:
+            place: a prefix, or an interpreter in the ``bin/`` of one: where several Pythons
+                share a prefix, as in ``/usr``, it says which is meant.
 
         Raises:
             TreeError: the folder does not exist or holds no (or several) Pythons.
         """
+        root, wanted = place, ""
+        if place.is_file():
+            real = place.resolve()
+            root, wanted = real.parent.parent, real.name.removesuffix("d")
         if not root.is_dir():
             raise TreeError(f"{root}: no such folder", remedy="give the prefix of an installed Python")
-        found = [
-            (match, folder)
-            for folder in sorted((root / "lib").glob("python3.*"))
-            if (match := _STDLIB.fullmatch(folder.name)) and (folder / "os.py").is_file()
-        ]
+        found = {
+            folder.name: match
+            for folder in sorted((root / "lib").glob("py*3.*"))
+            if (match := _NAME.fullmatch(folder.name)) and (folder / "os.py").is_file()
+        }
+        found = {name: match for name, match in found.items() if wanted in (name, "")}
         if not found:
             raise TreeError(
-                f"{root}: no Python prefix: lib/python3.X/os.py is missing",
-                remedy="give the folder that holds bin/ and lib/python3.X/, e.g. sys.base_prefix",
+                f"{root}: no Python prefix: lib/{wanted or 'python3.X'}/os.py is missing",
+                remedy="give the folder that holds bin/ and lib/python3.X/, e.g. sys.base_prefix, "
+                "or its interpreter",
             )
         if len(found) > 1:
-            names = ", ".join(folder.name for _, folder in found)
-            raise TreeError(f"{root}: holds several Pythons ({names}); one is needed")
-        match, _ = found[0]
-        name = match.group()
-        executables = [root / "bin" / (name + suffix) for suffix in ("", "d")]
+            raise TreeError(
+                f"{root}: holds several Pythons ({', '.join(found)}); one is needed",
+                remedy=f"give the interpreter that is meant, e.g. {root}/bin/{max(found)}",
+            )
+        name, match = found.popitem()
+        executables = [root / "bin" / (name + suffix) for suffix in ("d", "")]
         executable = next((path for path in executables if path.is_file()), None)
         if executable is None:
             raise TreeError(f"{root}: no Python prefix: bin/{name} is missing")
         return cls(
-            root.absolute(), _version(root, name, int(match[1])), match[2],
+            root.absolute(),
+            _version(root, name),
+            match["threaded"],
             "d" if executable.name.endswith("d") else "",
-        )  # fmt: skip
+            "pypy" if match["implementation"] == "pypy" else "cpython",
+        )
 
     @property
     def name(self) -> str:
-        """``python3.13`` (``python3.13t``): the name of the stdlib folder."""
-        return f"python{self.version.major}.{self.version.minor}{self.threaded}"
+        """``python3.13`` (``python3.13t``, ``pypy3.9``): the name of the stdlib folder."""
+        word = "pypy" if self.implementation == "pypy" else "python"
+        return f"{word}{self.version.major}.{self.version.minor}{self.threaded}"
 
     @property
     def executable(self) -> Path:
@@ -80,6 +97,11 @@ class Tree:
         """``lib/python3.13``."""
         return self.root / "lib" / self.name
 
+    @property
+    def shared(self) -> bool:
+        """Whether other software lives in the prefix too, as in ``/usr``: then it is no one's to copy."""
+        return (self.root / "sbin").exists()
+
     def extension_modules(self) -> frozenset[str]:
         """Names of the extension modules in ``lib-dynload``."""
         return frozenset(path.name.split(".")[0] for path in (self.stdlib / "lib-dynload").glob("*.so"))
@@ -90,21 +112,28 @@ class Tree:
         return self.root / GRAFTS
 
     @property
+    def cache_tag(self) -> str:
+        """``cpython-313`` (``pypy39``), as in the names of ``.pyc`` files."""
+        dash = "-" if self.implementation == "cpython" else ""
+        return f"{self.implementation}{dash}{self.version.major}{self.version.minor}"
+
+    @property
     def python_tag(self) -> str:
-        """``cp313``, with ``t`` for a free-threaded build."""
-        return f"cp{self.version.major}{self.version.minor}{self.threaded}"
+        """``cp313``, with ``t`` for a free-threaded build; ``pp39``."""
+        word = "pp" if self.implementation == "pypy" else "cp"
+        return f"{word}{self.version.major}{self.version.minor}{self.threaded}"
 
 
 VerifiedTree = NewType("VerifiedTree", Tree)
 """A tree that proved portable. Only ``verify`` makes one, only ``pack`` takes one."""
 
 
-def _version(root: Path, name: str, minor: int) -> Version:
+def _version(root: Path, name: str) -> Version:
     """The full version, from ``patchlevel.h``: no interpreter is run for it."""
     for header in sorted((root / "include").glob(f"{name}*/patchlevel.h")):
         if match := _PY_VERSION.search(header.read_text()):
             return Version(match[1].rstrip("+"))
     raise TreeError(
-        f"{root}: include/{name}/patchlevel.h is missing, so the exact version of 3.{minor} is unknown",
+        f"{root}: include/{name}/patchlevel.h is missing, so the exact version of {name} is unknown",
         remedy="install the headers (the -dev or -devel package) into the prefix",
     )

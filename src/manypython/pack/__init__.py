@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from manypython.archives import write
 from manypython.archives.members import Member, below, complete, of_folder
 from manypython.model.identifier import ArtifactName
+from manypython.model.target import DEFAULT_TARGET, Target
 from manypython.model.tree import VerifiedTree
 from manypython.pack import pybi
 from manypython.pack.facts import LICENSES, SHARE, Facts
@@ -61,7 +62,13 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
     variant = "freethreaded" if tree.threaded else "debug" if tree.debug else ""
     names = {
         suffix: ArtifactName(
-            tree.version, facts.build, facts.target.architecture, facts.target.libc, suffix, variant
+            tree.version,
+            facts.build,
+            facts.target.architecture,
+            facts.target.libc,
+            suffix,
+            variant,
+            _policy(facts.policy),
         )
         for suffix in members
     }
@@ -83,6 +90,12 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
     told = next(member for member in plain if str(member.name) == f"{SHARE}/manypython.json")
     write.text(dist / f"{stem}.json", told.read().decode())
     return artifacts
+
+
+def _policy(platform_tag: str) -> str:
+    """The policy as an archive's name has it: said where it asks for more than the usual floor."""
+    met = Target.of_tag(platform_tag)
+    return met.policy if met.floor > DEFAULT_TARGET.floor else ""
 
 
 def _own(facts: Facts) -> list[Member]:

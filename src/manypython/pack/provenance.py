@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from manypython.build.builder import Built
-from manypython.build.toolchain import zig_version
 from manypython.model.identifier import BuildNumber
 from manypython.model.target import Target
 from manypython.model.tree import Tree
@@ -29,6 +28,7 @@ def collect(  # noqa: PLR0913  (each is a fact of its own)
     grafts: tuple[Graft, ...],
     plan: Plan,
     built: Mapping[str, Built],
+    toolchain: str,
 ) -> Facts:
     """The facts of an archive.
 
@@ -40,6 +40,7 @@ def collect(  # noqa: PLR0913  (each is a fact of its own)
         grafts: the libraries that were brought in.
         plan: every edit that was made.
         built: what it was built from; empty for a prefix that somebody else built.
+        toolchain: what built it, and how; empty likewise.
     """
     owners = {soname: each.recipe for each in built.values() for soname in each.recipe.provides}
     return Facts(
@@ -49,7 +50,7 @@ def collect(  # noqa: PLR0913  (each is a fact of its own)
         policy=policy,
         build=build,
         origin="make" if built else "repair",
-        toolchain=f"zig {zig_version()}" if built else "",
+        toolchain=toolchain,
         sources=tuple(_source(each) for _, each in sorted(built.items())),
         grafts=tuple(_graft(graft, owners.get(graft.soname)) for graft in grafts),
         plan=tuple(plan_as_json(plan)),

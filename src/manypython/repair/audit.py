@@ -21,9 +21,12 @@ class TooNew:
     symbol: str
     version: str
     library: str
+    users: tuple[PurePosixPath, ...] = ()
+    """The files of the tree that need this one, where it is a library."""
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.symbol}@{self.version} of {self.library}"
+        users = f", brought in by {', '.join(str(path) for path in self.users)}" if self.users else ""
+        return f"{self.file}: {self.symbol}@{self.version} of {self.library}{users}"
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,8 @@ class AuditReport:
     def target(self) -> Target | None:
         """The policy met as a target, or None where it is only ``linux``."""
         try:
-            family, major, minor, architecture = self.policy.split("_", 3)
-            return Target.parse(f"{architecture}-{family}_{major}_{minor}")
-        except (ValueError, UsageError):
+            return Target.of_tag(self.policy)
+        except UsageError:
             return None
 
     def as_json(self) -> dict[str, Any]:
@@ -151,6 +153,10 @@ def one_architecture(report: AuditReport) -> None:
         )
 
 
+def _users(library: ElfFile, files: tuple[ElfFile, ...]) -> tuple[PurePosixPath, ...]:
+    return tuple(file.path for file in files if library.path.name in file.needed)
+
+
 def _too_new(root: Path, files: tuple[ElfFile, ...], policies: Policies, tag: str) -> tuple[TooNew, ...]:
     found = []
     for file in files:
@@ -161,7 +167,7 @@ def _too_new(root: Path, files: tuple[ElfFile, ...], policies: Policies, tag: st
         }
         if beyond:
             found += [
-                TooNew(file.path, symbol.name, symbol.version, symbol.library)
+                TooNew(file.path, symbol.name, symbol.version, symbol.library, _users(file, files))
                 for symbol in wanted_symbols(root / file.path)
                 if (symbol.library, symbol.version) in beyond
             ]

@@ -43,10 +43,9 @@ for name, checked in json.load(open(sys.argv[1])):
 
 def plan_bytecode(tree: Tree) -> Plan:
     """Every module that has no hash-based bytecode yet."""
-    tag = f"cpython-{tree.version.major}{tree.version.minor}"
     edits = []
     for path in sorted(tree.stdlib.rglob("*.py")):
-        cached = path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc"
+        cached = path.parent / "__pycache__" / f"{path.stem}.{tree.cache_tag}.pyc"
         relative = PurePosixPath(path.relative_to(tree.root))
         if not cached.is_file() and not _no_module(relative):
             edits.append(CompileBytecode(relative, checked=_may_change(relative)))
@@ -90,4 +89,4 @@ def _may_change(path: PurePosixPath) -> bool:
 
 
 def _no_module(path: PurePosixPath) -> bool:
-    return path.name.startswith("bad") and "lib2to3" in path.parts
+    return "." in path.stem or (path.name.startswith("bad") and "lib2to3" in path.parts)

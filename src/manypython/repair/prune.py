@@ -25,6 +25,7 @@ _STDLIB = (
     ("lib-dynload/xxsubtype*.so", "examples for authors of extension modules"),
     ("config-*/libpython*.a", "static library: the archive has the interpreter itself"),
     ("config-*/python.o", "object file of the interpreter's main()"),
+    ("_distutils_system_mod.py", "Debian's own places for what distutils installs"),
     ("EXTERNALLY-MANAGED", "installers write their own; in a scratch interpreter pip may install"),
 )
 _ROOT = (

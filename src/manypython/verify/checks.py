@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from manypython import process
@@ -28,6 +28,7 @@ _SHOWN = 20
 """Findings named one by one."""
 _FIRST = "first/python"
 _SECOND = "second move \N{LATIN SMALL LETTER O WITH DIAERESIS}/py thon"
+_SECOND_ASCII = "second move/py thon"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Trial:
     """What the checks are told."""
 
     tree: Tree
+    report: AuditReport
     target: Target
     forbidden: tuple[str, ...]
     probing: tuple[str, ...]
@@ -106,13 +108,13 @@ def verify(  # noqa: PLR0913  (each is a fact of its own)
     """
     probing = ("full" if modules else "foreign", *sorted(modules or tree.extension_modules()))
     with reporter.step("verify"), _scratch() as scratch:
-        trial = Trial(tree, target, forbidden, probing, cache, reporter, scratch)
+        trial = Trial(tree, report, target, forbidden, probing, cache, reporter, scratch)
         with ThreadPoolExecutor(jobs) as pool:
-            _timed(trial, "tree", "audit", lambda: _audit(trial, report))
+            _timed(trial, "tree", "audit", lambda: _audit(trial))
             reading = pool.submit(_timed, trial, "tree", "scan", lambda: _scan(trial))
             first = _copy(tree, scratch / _FIRST)
             _probe(trial, "moved", (str(first.executable),), {"HOME": str(scratch)})
-            second = replace(first, root=scratch / _SECOND)
+            second = replace(first, root=scratch / _place(trial))
             second.root.parent.mkdir()
             first.root.rename(second.root)
             _freeze(second.root)
@@ -127,6 +129,15 @@ def verify(  # noqa: PLR0913  (each is a fact of its own)
     return VerifiedTree(tree), proof
 
 
+def _place(trial: Trial) -> str:
+    """Where the tree is moved to the second time."""
+    if trial.tree.implementation == "cpython":
+        return _SECOND
+    fact = "skipped: without a UTF-8 locale PyPy loads no extension module from such a folder"
+    trial.checks.append(_skipped("moved", "non-ASCII folder", fact))
+    return _SECOND_ASCII
+
+
 def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
     """Everything that is tried in the second place, the longest first."""
     python, tools = tree.executable.name, tree.root / "bin"
@@ -134,8 +145,9 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
     link.parent.mkdir()
     link.symlink_to(tools / "python3")
     yield lambda: _timed(trial, "venv", "pip install", lambda: _venv(trial, tree, ()))
-    if any(tree.root.glob("lib/libpython3.*.so.*")):
-        fact = "skipped: a copied interpreter is too far away from a shared libpython"
+    main = tree.executable.relative_to(tree.root)
+    if any(file.rpath for file in trial.report.files if file.path == PurePosixPath(main)):
+        fact = "skipped: a copied interpreter is too far away from the libraries it needs"
         trial.checks.append(_skipped("venv", "copies", fact))
     else:
         yield lambda: _timed(trial, "venv", "copies", lambda: _venv(trial, tree, ("--copies",)))
@@ -150,7 +162,8 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
     yield lambda: _old_glibc(trial, tree)
 
 
-def _audit(trial: Trial, report: AuditReport) -> str:
+def _audit(trial: Trial) -> str:
+    report = trial.report
     require(report, trial.target)
     odd = [str(f.path) for f in report.files if f.runpath or f.rpath.startswith("/")]
     if odd:

@@ -17,8 +17,11 @@ _SHORTEST = len(NEUTRAL_PREFIX)
 
 
 def old_prefix(tree: Tree) -> str:
-    """The prefix a tree was configured with, from its ``_sysconfigdata*.py``."""
-    return _prefix(tree, _variables(tree))
+    """The prefix a tree was configured with, from its ``_sysconfigdata*.py``.
+
+    PyPy has none: it computes everything at run time.
+    """
+    return NEUTRAL_PREFIX if tree.implementation == "pypy" else _prefix(tree, _variables(tree))
 
 
 def _prefix(tree: Tree, variables: sysconfig.Variables) -> str:
@@ -38,8 +41,8 @@ def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = ()) -> Plan:
     Raises:
         TreeError: the tree's sysconfig data is missing or broken.
     """
-    variables = _variables(tree)
-    prefix = _prefix(tree, variables)
+    variables = {} if tree.implementation == "pypy" else _variables(tree)
+    prefix = old_prefix(tree)
     own = tuple(str(variables.get(key, "")) for key in ("abs_builddir", "abs_srcdir") if variables.get(key))
     own = tuple(path for path in own if path.startswith("/") and len(path) > _SHORTEST)
     scrubber = Scrubber(prefix, tuple(sorted({*build_paths, *own})))
@@ -89,6 +92,10 @@ def _special(
     """The files that have a patcher of their own."""
     for path in _data_files(tree):
         yield path, sysconfig.patch(_read(path), str(path), scrubber), "sysconfig"
+    for name in ("site.py", "sysconfig.py", "sysconfig/__init__.py"):
+        path = tree.stdlib / name
+        if path.is_file() and (new := files.usual_scheme(text := _read(path))) != text:
+            yield path, new, "scheme"
     for path in sorted(tree.stdlib.glob("_sysconfig_vars*.json")):
         yield path, sysconfig.patch_json(_read(path), scrubber), "sysconfig"
     for path in sorted(tree.stdlib.glob("config-*/Makefile")):
@@ -121,7 +128,7 @@ def _records(tree: Tree, texts: dict[PurePosixPath, tuple[str, str]]) -> Texts:
 def _links(tree: Tree, prefix: str) -> Iterator[Edit]:
     """``bin/python`` and ``bin/python3``, and no absolute link anywhere."""
     name = tree.executable.name
-    for link in ("python", "python3", tree.name):
+    for link in ("python", "python3", *(("pypy3",) if tree.implementation == "pypy" else ()), tree.name):
         path = tree.root / "bin" / link
         if path != tree.executable and (not path.is_symlink() or os.readlink(path) != name):
             yield Symlink(PurePosixPath("bin", link), name)
@@ -167,6 +174,8 @@ def _every_file(root: Path) -> Iterator[Path]:
 
 
 def _data_files(tree: Tree) -> list[Path]:
+    if tree.implementation == "pypy":  # computed at run time, nothing to change
+        return []
     return sorted(tree.stdlib.glob("_sysconfigdata*.py"))
 
 

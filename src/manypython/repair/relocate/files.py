@@ -72,6 +72,15 @@ def _relative(value: Any, old_prefix: str) -> Any:  # noqa: ANN401  (JSON)
     return value
 
 
+def usual_scheme(text: str) -> str:
+    """``sysconfig`` and ``site`` of Debian with CPython's own scheme: packages go to ``site-packages``.
+
+    Debian's ``posix_local`` installs below ``PREFIX/local``, which makes sense in ``/usr`` only.
+    """
+    text = re.sub(r"(prefix_scheme = |return )'posix_local'", r"\1'posix_prefix'", text)
+    return re.sub(r"(?m)^( +is_virtual_environment = ).*$", r"\1True  # site-packages is ours", text)
+
+
 def record(text: str, changed: dict[str, bytes]) -> str:
     """A wheel's RECORD (PEP 376) with the digests of files that were rewritten.
 

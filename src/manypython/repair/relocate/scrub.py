@@ -39,6 +39,9 @@ _FLAG = (
 _BEFORE = r"(?:(?<![\w-])|(?<=-[ILBR])|(?<=-isystem))"
 _BOUNDARY = r"(?=[/\s\"':;,)\\]|$)"
 
+_NO_TOOL = r"(?!/bin/(?!python|pydoc|idle|pip|2to3)\w)"
+"""In a prefix that is shared (``/usr``) the other programs, ``install`` and ``mkdir``, stay the host's."""
+
 
 @dataclass(frozen=True)
 class Scrubber:
@@ -57,7 +60,7 @@ class Scrubber:
 
     @cached_property
     def _prefix(self) -> re.Pattern[str]:
-        return re.compile(rf"{_BEFORE}{re.escape(self.old_prefix)}{_BOUNDARY}")
+        return re.compile(rf"{_BEFORE}{re.escape(self.old_prefix)}{_BOUNDARY}{_NO_TOOL}")
 
     def text(self, text: str, prefix: str = NEUTRAL_PREFIX) -> str:
         """Scrub free text; the old prefix becomes ``prefix``."""
