@@ -66,7 +66,7 @@ class Site:
 
 def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[Built], site: Site) -> str:
     """The digest of everything that decides a build's bytes."""
-    facts = {key: value for key, value in asdict(recipe).items() if key != "source"}
+    facts = {key: value for key, value in asdict(recipe).items() if key not in ("source", "watch")}
     inputs = {
         "recipe": {key: str(value) for key, value in sorted(facts.items())},
         "source": sha256,

@@ -20,8 +20,8 @@ def build(shop: Workshop) -> None:
 
     Build-only flags travel in ``*_NODIST``, so that they stay out of what
     ``sysconfig`` tells users. The libraries are shared and not in any place the
-    dynamic loader knows, hence ``LD_LIBRARY_PATH`` while make runs the new
-    interpreter.
+    dynamic loader knows, hence ``LD_LIBRARY_PATH``: make runs the new interpreter, and
+    GNU ld looks there for what a library needs in its turn (libedit: ncurses).
 
     Raises:
         BuildError: a step failed, an extension module that must be there is missing, or
@@ -52,6 +52,8 @@ def build(shop: Workshop) -> None:
         text = re.sub(r"(system_(?:lib|include)_dirs) = \[.*\]", r"\1 = []", text)
         text = re.sub(r"add_dir_to_list\(.*'/usr/local/.*\)", "pass", text)
         setup.write_text(text, encoding="utf-8")
+    loader = f"{shop.dependencies}/lib:{shop.environment().get('LD_LIBRARY_PATH', '')}".rstrip(":")
+    settings["LD_LIBRARY_PATH"] = loader
     release = shop.profile is Profile.RELEASE
     shop.run(
         "./configure",
@@ -61,12 +63,10 @@ def build(shop: Workshop) -> None:
         *(("--enable-optimizations", "--with-lto") if release else ()),
         env=settings,
     )
-    loader = f"{shop.dependencies}/lib:{shop.environment().get('LD_LIBRARY_PATH', '')}".rstrip(":")
-    running = {**settings, "LD_LIBRARY_PATH": loader}
     # a test that fails under the training is no reason to throw the training away; whether
     # there was one is looked at afterwards
     task = ("PROFILE_TASK=-m test --pgo --timeout=600 || true",) if release else ()
-    shop.run("make", f"-j{shop.jobs}", *task, env=running)
+    shop.run("make", f"-j{shop.jobs}", *task, env=settings)
     if release:
         _check_training(shop)
     shop.run(
@@ -75,9 +75,9 @@ def build(shop: Workshop) -> None:
         f"DESTDIR={shop.destination}",
         # bytecode is compiled later, hash-based and from the final text
         "COMPILEALL_OPTS=-r 0 -q",
-        env=running,
+        env=settings,
     )
-    _check_modules(shop, running)
+    _check_modules(shop, settings)
 
 
 def _check_training(shop: Workshop) -> None:
@@ -111,10 +111,10 @@ def _check_training(shop: Workshop) -> None:
         )
 
 
-def _check_modules(shop: Workshop, running: dict[str, str]) -> None:
+def _check_modules(shop: Workshop, settings: dict[str, str]) -> None:
     tree = Tree.open(shop.destination / NEUTRAL_PREFIX.strip("/"))
     program = "import sys; print(*sys.builtin_module_names)"
-    result = shop.run(tree.executable, "-I", "-c", program, env=running)
+    result = shop.run(tree.executable, "-I", "-c", program, env=settings)
     present = tree.extension_modules() | set(result.output.split())
     lacking = sorted(required_modules(tree.version) - present)
     if lacking:

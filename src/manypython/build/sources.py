@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,7 +144,7 @@ class _Search:
                     error, urllib3.exceptions.MaxRetryError | urllib3.exceptions.NewConnectionError
                 ):
                     _unreachable.add(host)
-                self.failures.append(f"{origin} {url}: {_plain(error)}")
+                self.failures.append(f"{origin} {url}: {plain(error)}")
         return None
 
     def _addresses(self) -> Iterator[tuple[str, str, _Candidate]]:
@@ -175,13 +176,27 @@ class _Search:
         return FetchedSource(place, candidate.sha256, origin)
 
 
-def _save(url: str, step: Step, path: Path) -> None:
+@contextmanager
+def answer(
+    url: str, method: str = "GET", headers: dict[str, str] | None = None
+) -> Iterator[urllib3.BaseHTTPResponse]:
+    """One answer of a server, for as long as the block runs; its body is not read yet.
+
+    Raises:
+        urllib3.exceptions.HTTPError: there was none.
+    """
     proxy = urllib3.util.parse_url(url).scheme == "https" and os.environ.get("https_proxy")
     pool = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
     retries = urllib3.Retry(total=2, connect=0, read=2, redirect=5, backoff_factor=0.5)
     with pool.request(
-        "GET", url, preload_content=False, timeout=_TIMEOUT, retries=retries, decode_content=False
-    ) as response:
+        method, url, headers=headers, preload_content=False, timeout=_TIMEOUT, retries=retries,
+        decode_content=False,
+    ) as response:  # fmt: skip
+        yield response
+
+
+def _save(url: str, step: Step, path: Path) -> None:
+    with answer(url) as response:
         if response.status != 200:  # noqa: PLR2004
             raise urllib3.exceptions.HTTPError(f"answered {response.status} {response.reason}")
         total = int(response.headers.get("Content-Length", 0))
@@ -203,7 +218,7 @@ def _mismatch(path: Path, candidate: _Candidate) -> str:
     return "" if found == candidate.sha256 else f"wrong sha256: {found}, expected {candidate.sha256}"
 
 
-def _plain(error: Exception) -> str:
+def plain(error: Exception) -> str:
     """The innermost reason of an urllib3 error, without object addresses."""
     reason = getattr(error, "reason", None) or error
     text = str(reason).rpartition(">: ")[2] or str(reason)

@@ -97,7 +97,7 @@ class BuildNumber:
 
 
 _ARTIFACT = re.compile(
-    r"cpython-(?P<version>[0-9a-z.]+)\+(?P<build>\d{8})-(?P<arch>[a-z0-9_]+?)-unknown-linux-"
+    r"(?P<implementation>cpython|pypy)-(?P<version>[0-9a-z.]+)\+(?P<build>\d{8})-(?P<arch>[a-z0-9_]+?)-unknown-linux-"
     r"(?P<abi>gnu|musl)(?:-(?P<policy>manylinux_\d+_\d+))?(?:-(?P<variant>freethreaded|debug))?"
     r"-install_only(?P<suffix>\.tar\.gz|\.tar\.zst|\.zip)"
 )
@@ -119,6 +119,7 @@ class ArtifactName:
     variant: str = ""
     policy: str = ""
     """``manylinux_2_31``; empty for the usual floor."""
+    implementation: str = "cpython"
 
     @classmethod
     def parse(cls, text: str) -> ArtifactName:
@@ -142,6 +143,7 @@ class ArtifactName:
             match["suffix"],
             match["variant"] or "",
             match["policy"] or "",
+            match["implementation"],
         )
         if str(name) != text:
             raise UsageError(f"{text!r} is not written as {name}")
@@ -150,6 +152,6 @@ class ArtifactName:
     def __str__(self) -> str:
         marks = "".join(f"-{mark}" for mark in (self.policy, self.variant) if mark)
         return (
-            f"cpython-{self.version}+{self.build}-{self.architecture}-unknown-linux-"
+            f"{self.implementation}-{self.version}+{self.build}-{self.architecture}-unknown-linux-"
             f"{self.libc.abi}{marks}-install_only{self.suffix}"
         )

@@ -69,6 +69,7 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
             suffix,
             variant,
             _policy(facts.policy),
+            tree.implementation,
         )
         for suffix in members
     }

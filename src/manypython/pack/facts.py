@@ -52,6 +52,8 @@ class GraftFact:
 class Facts:
     """Everything known of one archive."""
 
+    implementation: str
+    """``cpython`` or ``pypy``."""
     version: str
     python_tag: str
     target: Target
@@ -69,7 +71,7 @@ class Facts:
         data = {
             "schema_version": 1,
             "generator": f"manypython {__version__}",
-            "implementation": "cpython",
+            "implementation": self.implementation,
             "version": self.version,
             "build": self.build.value,
             "build_identifier": str(BuildIdentifier(self.python_tag, self.target)),
@@ -92,7 +94,10 @@ class Facts:
         bom = Bom(serial_number=uuid.uuid5(_NAMESPACE, self.as_json()))
         bom.metadata.timestamp = datetime.fromtimestamp(self.build.epoch, UTC)
         bom.metadata.component = Component(
-            name="cpython", version=self.version, type=ComponentType.PLATFORM, bom_ref="cpython"
+            name=self.implementation,
+            version=self.version,
+            type=ComponentType.PLATFORM,
+            bom_ref=self.implementation,
         )
         parts = [_component(source) for source in self.sources if source.name != "cpython"]
         if not self.sources:

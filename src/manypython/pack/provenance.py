@@ -45,6 +45,7 @@ def collect(  # noqa: PLR0913  (each is a fact of its own)
     owners = {soname: each.recipe for each in built.values() for soname in each.recipe.provides}
     return Facts(
         version=str(tree.version),
+        implementation=tree.implementation,
         python_tag=tree.python_tag,
         target=target,
         policy=policy,

@@ -34,16 +34,17 @@ def _pybi(facts: Facts) -> str:
 def _metadata(tree: Tree, facts: Facts) -> str:
     short = f"{tree.version.major}.{tree.version.minor}"
     markers = {
-        "implementation_name": "cpython",
-        "implementation_version": facts.version,
+        "implementation_name": facts.implementation,
         "os_name": "posix",
         "platform_machine": str(facts.target.architecture),
-        "platform_python_implementation": "CPython",
+        "platform_python_implementation": {"cpython": "CPython", "pypy": "PyPy"}[facts.implementation],
         "platform_system": "Linux",
         "python_full_version": facts.version,
         "python_version": short,
         "sys_platform": "linux",
     }
+    if facts.implementation == "cpython":  # PyPy's own version stands in no file
+        markers["implementation_version"] = facts.version
     library = f"lib/{tree.name}"
     paths = {
         "data": ".",
@@ -55,14 +56,15 @@ def _metadata(tree: Tree, facts: Facts) -> str:
         "scripts": "bin",
         "stdlib": library,
     }
-    tags = [f"{facts.python_tag}-{facts.python_tag}-PLATFORM", f"{facts.python_tag}-abi3-PLATFORM"]
-    tags += [f"{facts.python_tag}-none-PLATFORM"]
-    tags += [f"cp3{minor}-abi3-PLATFORM" for minor in range(tree.version.minor - 1, 1, -1)]
+    tags = [f"{facts.python_tag}-none-PLATFORM"]
+    if facts.implementation == "cpython":
+        tags = [f"{facts.python_tag}-{facts.python_tag}-PLATFORM", f"{facts.python_tag}-abi3-PLATFORM", *tags]
+        tags += [f"cp3{minor}-abi3-PLATFORM" for minor in range(tree.version.minor - 1, 1, -1)]
     tags += [f"py3{minor}-none-any" for minor in range(tree.version.minor, -1, -1)]
     tags += ["py3-none-any"]
     return "".join(
         (
-            f"Metadata-Version: 2.1\nName: cpython\nVersion: {facts.version}\n",
+            f"Metadata-Version: 2.1\nName: {facts.implementation}\nVersion: {facts.version}\n",
             f"Pybi-Environment-Marker-Variables: {json.dumps(markers, sort_keys=True)}\n",
             f"Pybi-Paths: {json.dumps(paths, sort_keys=True)}\n",
             *(f"Pybi-Wheel-Tag: {tag}\n" for tag in tags),

@@ -49,6 +49,20 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """Where upstream lists its releases, and how to read the list (``nox -s update``)."""
+
+    page: str
+    """Address of the list, HTML or JSON."""
+    release: str
+    """Regular expression with named groups that matches each release in it."""
+    version: str
+    """The release's version, with the groups in braces."""
+    url: str
+    """The release's archive, likewise."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What is built from one source archive."""
 
@@ -74,6 +88,8 @@ class Recipe:
     """Programs of the host it cannot be built without, e.g. ``perl``."""
     pythons: str = ""
     """PEP 440 specifier of the CPython versions that use it; empty: all."""
+    watch: Watch | None = None
+    """None: the pin stays as it is."""
 
     @property
     def title(self) -> str:
@@ -114,6 +130,7 @@ def read_recipe(text: str, file: str) -> Recipe:
         provides=table.strings("provides"),
         host_tools=table.strings("host_tools"),
         pythons=table.specifier("pythons"),
+        watch=_watch(table.table("watch")) if "watch" in table.data else None,
     )
     table.done()
     if f"{recipe.name}.toml" != file:
@@ -139,6 +156,24 @@ def _source(table: _Table) -> Source:
         inner.done()
     table.done()
     return Source(url, sha256, size, debian)
+
+
+def _watch(table: _Table) -> Watch:
+    watch = Watch(
+        table.string("page"),
+        table.string("release"),
+        table.string("version", "{version}"),
+        table.string("url"),
+    )
+    table.done()
+    try:
+        groups = dict.fromkeys(re.compile(watch.release).groupindex, "1")
+        _ = watch.version.format(**groups), watch.url.format(**groups)
+    except re.error as error:
+        raise table.error("release", f"is no regular expression: {error}") from None
+    except (KeyError, IndexError) as error:
+        raise table.error("release", f"lacks the group {error} that `version` or `url` names") from None
+    return watch
 
 
 class _Table:

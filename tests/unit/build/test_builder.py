@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,20 +16,19 @@ from manypython.recipes.catalogue import catalogue
 QUIET = Reporter(quiet=True)
 
 
-def key(**changes: object) -> str:
-    recipe = replace(catalogue().recipes["zlib"], **changes.pop("recipe", {}))  # type: ignore[arg-type]
-    facts: dict[str, object] = {
-        "sha256": "a" * 64,
-        "dependencies": (),
-        "toolchain": toolchain.Toolchain("zig", "1", DEFAULT_TARGET, Path("/x"), ("-a",), ("-b",)),
-        "epoch": 1,
-        **changes,
-    }
-    return builder.key_of(recipe, **facts)  # type: ignore[arg-type]
+TOOLS = toolchain.Toolchain(
+    "zig", "1", "", DEFAULT_TARGET, (("CC", "/x/clang"),), "/x:/bin", ("-n",), ("-a",), ("-b",)
+)
+
+
+def key(**changes: Any) -> str:
+    recipe = replace(catalogue().recipes[changes.pop("name", "zlib")], **changes.pop("recipe", {}))
+    sha256, dependencies = changes.pop("sha256", "a" * 64), changes.pop("dependencies", ())
+    site = replace(builder.Site(TOOLS, Path("/c"), 1, QUIET, 1), **changes)
+    return builder.key_of(recipe, sha256, dependencies, site)
 
 
 def test_every_input_is_in_the_digest_of_a_build() -> None:
-    tools = toolchain.Toolchain("zig", "1", DEFAULT_TARGET, Path("/x"), ("-a",), ("-b",))
     keys = [
         key(),
         key(sha256="b" * 64),
@@ -36,17 +36,25 @@ def test_every_input_is_in_the_digest_of_a_build() -> None:
         key(recipe={"arguments": ("--other",)}),
         key(recipe={"cflags": ("-O0",)}),
         key(recipe={"build": "autotools"}),
-        key(toolchain=replace(tools, version="2")),
-        key(toolchain=replace(tools, cflags=("-c",))),
-        key(toolchain=replace(tools, target=Target.parse("aarch64-manylinux_2_17"))),
+        key(toolchain=replace(TOOLS, version="2")),
+        key(toolchain=replace(TOOLS, place="manylinux_2_31 0123")),
+        key(toolchain=replace(TOOLS, needed=())),
+        key(toolchain=replace(TOOLS, cflags=("-c",))),
+        key(toolchain=replace(TOOLS, target=Target.parse("aarch64-manylinux_2_17"))),
     ]
     assert len(set(keys)) == len(keys)
     assert key() == key()
 
 
-def test_the_folder_of_the_toolchain_is_not_in_the_digest() -> None:
-    tools = toolchain.Toolchain("zig", "1", DEFAULT_TARGET, Path("/elsewhere"), ("-a",), ("-b",))
-    assert key(toolchain=tools) == key()
+def test_no_folder_is_in_the_digest() -> None:
+    tools = replace(TOOLS, drivers=(("CC", "/elsewhere/clang"),), path="/elsewhere:/bin")
+    assert key(toolchain=tools, cache=Path("/other"), jobs=9) == key()
+
+
+def test_only_the_interpreter_is_trained() -> None:
+    release = {"profile": steps.Profile.RELEASE}
+    assert key(**release) == key()
+    assert key(name="cpython-3.13.5", **release) != key(name="cpython-3.13.5")
 
 
 def test_comments_and_docstrings_do_not_change_the_meaning_of_a_step() -> None:
@@ -58,8 +66,10 @@ def test_comments_and_docstrings_do_not_change_the_meaning_of_a_step() -> None:
 
 def test_a_zig_toolchain_has_drivers_of_one_word(tmp_path: Path) -> None:
     tools = toolchain.zig(DEFAULT_TARGET, tmp_path)
-    assert Path(tools.variables()["CC"]).name == "clang"
-    assert "-target x86_64-linux-gnu.2.17" in Path(tools.variables()["CC"]).read_text()
+    driver = Path(dict(tools.drivers)["CC"])
+    assert driver.name == "clang"
+    assert "-target x86_64-linux-gnu.2.17" in driver.read_text()
+    assert tools.path.startswith(f"{driver.parent}:")
     assert str(tmp_path) not in tools.identity
 
 

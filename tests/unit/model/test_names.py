@@ -53,6 +53,8 @@ def test_an_unknown_target_is_refused_with_the_known_ones(text: str) -> None:
         st.sampled_from(LibcFamily),
         st.sampled_from([".tar.gz", ".tar.zst", ".zip"]),
         st.sampled_from(["", "freethreaded", "debug"]),
+        st.sampled_from(["", "manylinux_2_31"]),
+        st.sampled_from(["cpython", "pypy"]),
     )
 )
 def test_an_archive_name_prints_back_exactly(name: ArtifactName) -> None:

@@ -19,6 +19,7 @@ from manypython.pack.facts import Facts, GraftFact, SourceFact
 from manypython.progress import Reporter
 
 FACTS = Facts(
+    implementation="cpython",
     version="3.13.5",
     python_tag="cp313",
     target=DEFAULT_TARGET,

@@ -92,10 +92,7 @@ def _special(
     """The files that have a patcher of their own."""
     for path in _data_files(tree):
         yield path, sysconfig.patch(_read(path), str(path), scrubber), "sysconfig"
-    for name in ("site.py", "sysconfig.py", "sysconfig/__init__.py"):
-        path = tree.stdlib / name
-        if path.is_file() and (new := files.usual_scheme(text := _read(path))) != text:
-            yield path, new, "scheme"
+    yield from _schemes(tree)
     for path in sorted(tree.stdlib.glob("_sysconfig_vars*.json")):
         yield path, sysconfig.patch_json(_read(path), scrubber), "sysconfig"
     for path in sorted(tree.stdlib.glob("config-*/Makefile")):
@@ -112,6 +109,14 @@ def _special(
     config = tree.root / "bin" / f"{tree.name}{tree.debug}-config"
     if config.is_file():
         yield config, scripts.config_script(tree.name, scrubbed), "python-config"
+
+
+def _schemes(tree: Tree) -> Iterator[tuple[Path, str, str]]:
+    """The two modules that say where packages go, where a distribution changed them."""
+    for name in ("site.py", "sysconfig.py", "sysconfig/__init__.py"):
+        path = tree.stdlib / name
+        if path.is_file() and (new := files.usual_scheme(text := _read(path))) != text:
+            yield path, new, "scheme"
 
 
 def _records(tree: Tree, texts: dict[PurePosixPath, tuple[str, str]]) -> Texts:
