@@ -146,11 +146,13 @@ def test_the_compiler_is_deterministic_too(tmp_path: Path) -> None:
     """A library built twice from source, in two folders with two umasks and two time zones."""
     program = (
         "import sys; from pathlib import Path\n"
-        "from manypython import pipeline; from manypython.progress import Reporter\n"
+        "from manypython import pipeline; from manypython.build.method import Method\n"
+        "from manypython.progress import Reporter\n"
         "from manypython.recipes.catalogue import catalogue; from manypython.model.target import DEFAULT_TARGET\n"
         "c = catalogue(); cache = Path(sys.argv[1])\n"
         "o = pipeline.Options(cache, cache, Reporter(quiet=True), 2, c.build, source_dir=Path(sys.argv[2]))\n"
-        "print(*(b.folder for b in pipeline.build((c.recipes['zlib'], c.recipes['bzip2']), DEFAULT_TARGET, o).values()))\n"
+        "recipes = c.recipes['zlib'], c.recipes['bzip2']\n"
+        "print(*(b.folder for b in pipeline.build(recipes, DEFAULT_TARGET, Method(), o).builds.values()))\n"
     )
     sources = tmp_path / "sources"
     sources.mkdir()

@@ -43,10 +43,29 @@ def test_what_is_no_prefix_is_refused_by_name(tmp_path: Path, missing: str) -> N
     assert caught.value.exit_code == 3
 
 
-def test_two_pythons_in_one_prefix_are_one_too_many(tmp_path: Path) -> None:
-    make_prefix(make_prefix(tmp_path), "python3.12")
-    with pytest.raises(TreeError, match=r"several Pythons \(python3.12, python3.13\)"):
+def test_two_pythons_in_one_prefix_are_one_too_many_unless_one_is_named(tmp_path: Path) -> None:
+    make_prefix(make_prefix(make_prefix(tmp_path), "python3.12", "3.12.1"), "pypy3.9", "3.9.16")
+    with pytest.raises(TreeError, match=r"several Pythons \(pypy3.9, python3.12, python3.13\)") as caught:
         Tree.open(tmp_path)
+    assert f"{tmp_path}/bin/python3.13" in caught.value.remedy
+    (tmp_path / "bin/python3").symlink_to("python3.12")
+    assert Tree.open(tmp_path / "bin/python3").name == "python3.12"
+    pypy = Tree.open(tmp_path / "bin/pypy3.9")
+    assert (pypy.implementation, pypy.python_tag, pypy.cache_tag) == ("pypy", "pp39", "pypy39")
+
+
+def test_a_debug_build_has_its_plain_name_too(tmp_path: Path) -> None:
+    make_prefix(tmp_path, suffix="d")
+    (tmp_path / "bin/python3.13").hardlink_to(tmp_path / "bin/python3.13d")
+    assert Tree.open(tmp_path).debug == "d"
+    assert Tree.open(tmp_path / "bin/python3.13").debug == "d"
+
+
+def test_a_prefix_of_the_whole_system_is_told_from_an_own_one(tmp_path: Path) -> None:
+    tree = Tree.open(make_prefix(tmp_path))
+    assert not tree.shared
+    (tmp_path / "sbin").mkdir()
+    assert tree.shared
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from manypython.model.target import Target
 from manypython.model.tree import GRAFTS, Tree
 from manypython.progress import Reporter
 from manypython.repair.apply import apply, check, replace_strings
-from manypython.repair.audit import audit, require
+from manypython.repair.audit import TooNew, _users, audit, require
 from manypython.repair.edits import CopyIn, Remove, SetRpath, SetSoname, Strip, WriteText
 from manypython.repair.elf import Policies
 from manypython.repair.graft import grafts, plan_graft
@@ -73,6 +73,15 @@ def test_what_is_too_new_is_named_with_symbol_version_and_file(tree: Tree, binar
     assert any(e.symbol == "__libc_start_main" and e.version == "GLIBC_2.34" for e in report.too_new)
     with pytest.raises(AuditError, match=r"bin/python3.13: __libc_start_main@GLIBC_2.34 of libc.so.6"):
         require(report, target)
+
+
+def test_what_a_library_brings_in_is_laid_at_the_door_of_who_needs_it(tree: Tree, binaries: Path) -> None:
+    apply(tree, plan_graft(audit(tree, search=(binaries,))), reporter=QUIET, jobs=2)
+    files = audit(tree).files
+    inner, outer = (next(f for f in files if name in f.path.name) for name in ("libinner", "libouter"))
+    assert _users(inner, files) == (outer.path,)
+    fact = TooNew(inner.path, "memfd_create", "GLIBC_2.27", "libc.so.6", (outer.path,))
+    assert str(fact) == f"{inner.path}: memfd_create@GLIBC_2.27 of libc.so.6, brought in by {outer.path}"
 
 
 def test_the_report_is_complete_for_machines(tree: Tree, binaries: Path) -> None:

@@ -287,3 +287,29 @@ def test_the_interpreter_running_this_has_a_sysconfig_we_can_patch() -> None:
     old = host_sysconfig.get_config_var("prefix")
     found = as_uv_reads(sysconfig.patch(text, name, Scrubber(old)))
     assert found.keys() == module.build_time_vars.keys()
+
+
+def test_in_a_shared_prefix_the_hosts_programs_stay_the_hosts() -> None:
+    scrubber = Scrubber("/usr")
+    assert scrubber.flags("/usr/bin/install -c") == "/usr/bin/install -c"
+    assert scrubber.flags("/usr/bin/python3.11") == "/install/bin/python3.11"
+    assert scrubber.flags("/usr/lib/x86_64-linux-gnu") == "/install/lib/x86_64-linux-gnu"
+    assert scrubber.flags("-I/usr/include/x") == ""
+    assert scrubber.text("/usrlocal /usr") == "/usrlocal /install"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("            prefix_scheme = 'posix_local'\n", "            prefix_scheme = 'posix_prefix'\n"),
+        ("                return 'posix_local'\n", "                return 'posix_prefix'\n"),
+        ("    'posix_local': {\n", "    'posix_local': {\n"),
+        (
+            '    is_virtual_environment = sys.base_prefix != sys.prefix or hasattr(sys, "real_prefix")\n',
+            "    is_virtual_environment = True  # site-packages is ours\n",
+        ),
+    ],
+)
+def test_debians_install_scheme_becomes_the_usual_one(before: str, after: str) -> None:
+    assert files.usual_scheme(before) == after
+    assert files.usual_scheme(after) == after
