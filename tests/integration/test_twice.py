@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 import pytest
 
 if TYPE_CHECKING:
@@ -17,13 +15,9 @@ if TYPE_CHECKING:
 
 @pytest.mark.slow
 def test_everything_built_again_elsewhere_gives_the_same_bytes(
-    made: Made, cli: Callable[..., Any], tmp_path: Path
+    made: Made, cli: Callable[..., Any], tmp_path: Path, sources: Path
 ) -> None:
     """Every library and CPython itself, compiled again in another folder, umask and time zone."""
-    sources = tmp_path / "sources"
-    sources.mkdir()
-    for path in (platformdirs.user_cache_path("manypython") / "sources").glob("*/*"):
-        shutil.copy(path, sources)
     before = os.umask(0o077)
     try:
         run = cli(

@@ -1,0 +1,165 @@
+"""`repair` on what others built: Debian's, pyenv's, PyPy, and CPython configured in four ways."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+import pytest
+from filelock import FileLock
+
+from manypython.archives.read import unpack
+from manypython.build.sources import fetch
+from manypython.model.tree import Tree
+from manypython.progress import Reporter
+from manypython.recipes.catalogue import catalogue
+
+if TYPE_CHECKING:
+    from conftest import Foreign as Root
+
+pytestmark = pytest.mark.slow
+CONFIGURED = {
+    "shared": (("--enable-shared", "LDFLAGS=-Wl,-rpath,{prefix}/lib"), "cp313", ""),
+    "debug": (("--with-pydebug",), "cp313", "debug"),
+    "free-threaded": (("--disable-gil",), "cp313t", "freethreaded"),
+}
+LIBRARIES = (
+    "gcc", "libc6-dev", "make", "libssl-dev", "libsqlite3-dev", "libffi-dev", "liblzma-dev", "libbz2-dev",
+    "zlib1g-dev", "libreadline-dev", "libncurses-dev", "uuid-dev",
+)  # fmt: skip
+
+
+def configured(name: str) -> Path:
+    """CPython 3.13.5 as anybody builds it: this machine's compiler and libraries. Kept in the cache."""
+    cache = platformdirs.user_cache_path("manypython")
+    prefix = cache / "test-prefixes" / f"3.13.5-{name}"
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(prefix.with_suffix(".lock")):
+        if not (prefix / "whole").exists():
+            shutil.rmtree(prefix, ignore_errors=True)
+            recipe = catalogue().recipes["cpython-3.13.5"]
+            archive = fetch(recipe, cache, reporter=Reporter(quiet=True)).path
+            work = prefix.with_suffix(".work")
+            shutil.rmtree(work, ignore_errors=True)
+            with tarfile.open(archive) as tar:
+                tar.extractall(work, filter="data")
+            top = next(work.iterdir())
+            words = [word.format(prefix=prefix) for word in CONFIGURED[name][0]]
+            for argv in (
+                ["./configure", f"--prefix={prefix}", "--quiet", *words],
+                ["make", "--silent", f"-j{os.cpu_count()}"],
+                ["make", "--silent", "install"],
+            ):
+                subprocess.run(argv, cwd=top, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+            shutil.rmtree(work)
+            (prefix / "whole").touch()
+    return prefix
+
+
+@pytest.fixture
+def trixie(debian_root: Callable[[str], Path], request: pytest.FixtureRequest) -> Root:
+    """Debian 13 with none of the libraries that these Pythons need."""
+    kind: type[Root] = request.getfixturevalue("foreign_type")
+    root = debian_root("trixie")
+    for name in ("libssl", "libsqlite3", "libffi", "libexpat", "libbz2", "libncursesw"):
+        assert not list((root / "usr/lib").glob(f"*/{name}.so*")), f"{name} is in the root"
+    return kind(root)
+
+
+def repaired(cli: Callable[..., Any], place: Path | str, folder: Path) -> tuple[Any, Path]:
+    run = cli("repair", place, "-o", folder, "--fast", "--json")
+    assert run.code == 0, run.err
+    archive = next(Path(a["path"]) for a in run.data["artifacts"] if a["path"].endswith(".tar.gz"))
+    unpack(archive, folder / "unpacked")
+    return run.data, folder / "unpacked" / "python"
+
+
+def proved(root: Root, tree: Path) -> dict[str, str]:
+    """The probe in Debian 13, and a round of pip in a virtual environment there."""
+    opened = Tree.open(tree)
+    seen = root.prove(tree, "foreign", sorted(opened.extension_modules()))
+    assert seen["rest"] == "glibc 2.41"
+    said = root.run(tree, "-c", (
+        "import subprocess, sys, venv; venv.create('/tmp/e', with_pip=True)\n"
+        "print(subprocess.run(['/tmp/e/bin/pip', '--version'], capture_output=True, text=True).stdout)"
+    ))  # fmt: skip
+    assert "/tmp/e/lib" in said
+    return seen
+
+
+@pytest.fixture(params=sorted(CONFIGURED))
+def prefix(request: pytest.FixtureRequest, host_packages: Callable[..., None]) -> tuple[str, Path]:
+    host_packages(*LIBRARIES)
+    return request.param, configured(request.param)
+
+
+def test_a_cpython_that_somebody_configured(
+    prefix: tuple[str, Path], cli: Callable[..., Any], trixie: Root, tmp_path: Path
+) -> None:
+    name, folder = prefix
+    data, tree = repaired(cli, folder, tmp_path)
+    _, tag, variant = CONFIGURED[name]
+    proved(trixie, tree)
+    assert Tree.open(tree).python_tag == tag
+    assert all(("-" + variant if variant else "manylinux") in a["path"] for a in data["artifacts"])
+    if name == "debug":
+        assert "refcount" in trixie.run(
+            tree, "-c", "import sys; print('refcount', sys.gettotalrefcount() > 0)"
+        )
+    if name == "free-threaded":
+        assert trixie.run(tree, "-c", "import sys; print(sys._is_gil_enabled())").strip() == "False"
+
+
+def test_pyenvs_python(cli: Callable[..., Any], trixie: Root, tmp_path: Path) -> None:
+    versions = sorted(
+        Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions").glob("3.1[1-9].*")
+    )
+    if not versions:
+        pytest.skip("this machine has no pyenv with a Python 3.11 or newer")
+    _, tree = repaired(cli, versions[-1], tmp_path)
+    proved(trixie, tree)
+
+
+def test_debians_own_python(
+    cli: Callable[..., Any], trixie: Root, tmp_path: Path, host_packages: Callable[..., None]
+) -> None:
+    host_packages("python3", "python3-dev", "python3-venv")
+    interpreter = Path("/usr/bin/python3").resolve()
+    _, tree = repaired(cli, interpreter, tmp_path)
+    proved(trixie, tree)
+    assert not list(tree.rglob("EXTERNALLY-MANAGED"))
+    assert not list(tree.rglob("dist-packages"))
+    assert not (tree / "bin/git").exists()
+    paths = json.loads(trixie.run(tree, "-c", (
+        "import json, site, sysconfig; print(json.dumps([sysconfig.get_path('purelib'), site.getsitepackages()]))"
+    )))  # fmt: skip
+    assert paths[0] == f"/opt/some where/python/lib/{interpreter.name}/site-packages"
+    assert paths[0] in paths[1]
+
+
+def test_pypy(
+    cli: Callable[..., Any], trixie: Root, tmp_path: Path, host_packages: Callable[..., None]
+) -> None:
+    host_packages("pypy3", "pypy3-dev", "pypy3-venv")
+    data, tree = repaired(cli, "/usr/bin/pypy3", tmp_path)
+    assert all(Path(a["path"]).name.startswith("pypy-3.") for a in data["artifacts"])
+    proved(trixie, tree)
+    assert "PyPy" in trixie.run(tree, "-c", "import sys; print(sys.version)")
+    skipped = [c for c in data["verify"]["checks"] if c["skipped"]]
+    assert "non-ASCII folder" in [c["name"] for c in skipped], "what PyPy cannot do is said"
+
+
+def test_a_prefix_with_several_pythons_asks_which(cli: Callable[..., Any], tmp_path: Path) -> None:
+    if len(list(Path("/usr/lib").glob("py*3.*/os.py"))) < 2:
+        pytest.skip("this machine has one Python in /usr")
+    run = cli("repair", "/usr", "-o", tmp_path)
+    assert run.code == 3
+    assert "holds several Pythons" in run.err
+    assert "/usr/bin/py" in run.err
