@@ -72,9 +72,12 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the pipeline and the interpreter it makes, in pairs within one run."""
+    """Time the pipeline and the interpreter it makes, in pairs; or -- compare A.tar.gz B.tar.gz."""
     session.install("-e", ".[build]")
-    session.run("python", "tests/benchmarks/run.py", *session.posargs)
+    program, *words = session.posargs or ["run"]
+    if program == "compare":
+        session.install("pyperformance>=1.11,<2")
+    session.run("python", f"tests/benchmarks/{program}.py", *words)
 
 
 @nox.session
