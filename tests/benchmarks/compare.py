@@ -52,9 +52,7 @@ def main(archives: list[Path]) -> None:
         for name in BENCHMARKS:
             first, second = (measured(python, name, folder) for python, folder in pythons)
             ratios.append(first / second)
-            print(
-                f"{name:<20} {first * 1e3:9.2f} ms {second * 1e3:9.2f} ms  ratio {ratios[-1]:.2f}", flush=True
-            )
+            say(f"{name:<20} {first * 1e3:9.2f} ms {second * 1e3:9.2f} ms  ratio {ratios[-1]:.2f}")
         say(f"geometric mean of {len(ratios)}: {statistics.geometric_mean(ratios):.3f}")
 
 
