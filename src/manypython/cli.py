@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; every foreseen error is two plain lines."""
     arguments = _parser().parse_args(argv)
     os.umask(0o022)  # what is built and proved must not depend on the caller's
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that is cancelled cleans up too
     try:
         command: Callable[[argparse.Namespace], int] = arguments.command
         return command(arguments)

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 import pytest
 
 from manypython.archives.read import unpack
@@ -197,11 +196,10 @@ def test_a_prefix_that_somebody_else_built_runs_after_the_original_is_gone(cli: 
     assert said.strip() == str(tmp_path / "new place")
 
 
-def test_ctrl_c_in_the_middle_of_a_build_leaves_nothing_half_done(tmp_path: Path) -> None:
-    sources = tmp_path / "sources"
-    sources.mkdir()
-    for path in (platformdirs.user_cache_path("manypython") / "sources").glob("*/*"):
-        shutil.copy(path, sources)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_end_in_the_middle_of_a_build_leaves_nothing_half_done(
+    number: signal.Signals, tmp_path: Path, sources: Path
+) -> None:
     argv = (
         sys.executable, "-m", "manypython", "make", "3.13", "--cache-dir", str(tmp_path / "cache"),
         "--dist", str(tmp_path / "dist"), "--source-dir", str(sources), "--offline",
@@ -212,7 +210,7 @@ def test_ctrl_c_in_the_middle_of_a_build_leaves_nothing_half_done(tmp_path: Path
             if line.startswith("build "):
                 break
         time.sleep(3)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         rest = running.stderr.read()
         assert running.wait(timeout=30) == 130
     assert "Traceback" not in rest

@@ -146,24 +146,22 @@ def started(  # noqa: PLR0913  (each is an option of its own)
     candidates = candidate_engines(engine)
     failures: list[str] = []
     with contextlib.ExitStack() as stack:
-        for number, candidate in enumerate(candidates):
+        for candidate in candidates:
             try:
                 found = _ready(candidate, image, base, cache, stack, offline=offline, reporter=reporter)
                 break
             except ContainerError as error:
-                failures.append(error.message)
-                if number + 1 < len(candidates):
-                    reporter.note(f"{error.message}; {candidates[number + 1]} is tried")
-                elif number == 0:
+                if len(candidates) == 1:
                     raise
+                failures.append(f"  {error.message}")
+                reporter.note(f"{error.message}: another engine is looked for")
         else:
             raise ContainerError(
-                "no container engine works here:\n" + "\n".join(f"  {text}" for text in failures),
+                "no container engine works here:\n" + "\n".join(failures),
                 remedy="start the docker daemon and be in its group, or install podman or buildah; "
                 "--engine names the one to use",
             )
-        inside = found[1]
-        _insist_libc(image, base, inside)
+        _insist_libc(image, base, found[1])
         yield found
 
 
