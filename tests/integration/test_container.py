@@ -28,6 +28,7 @@ BASE = "localhost/manypython-test/bullseye:latest"
 LIBRARIES = ("libcrypto-", "libffi-", "liblzma-", "libsqlite3-", "libssl-", "libz-")
 
 PROGRAM = """
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,7 @@ from manypython.build.method import Method, buildable
 from manypython.model.errors import ManypythonError
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 cache, sources, engine, base, names, *more = sys.argv[1:]
 method = Method("gcc", image="manylinux_2_31", engine=Engine(engine), base=base)
 options = pipeline.Options(

@@ -200,8 +200,12 @@ def test_a_prefix_that_somebody_else_built_runs_after_the_original_is_gone(cli: 
 def test_an_end_in_the_middle_of_a_build_leaves_nothing_half_done(
     number: signal.Signals, tmp_path: Path, sources: Path
 ) -> None:
+    program = (  # a background job of a shell, as CI may be, ignores SIGINT unless told otherwise
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from manypython.cli import main; sys.exit(main())"
+    )
     argv = (
-        sys.executable, "-m", "manypython", "make", "3.13", "--cache-dir", str(tmp_path / "cache"),
+        sys.executable, "-c", program, "make", "3.13", "--cache-dir", str(tmp_path / "cache"),
         "--dist", str(tmp_path / "dist"), "--source-dir", str(sources), "--offline",
     )  # fmt: skip
     with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as running:
