@@ -25,7 +25,7 @@ Cli = Callable[..., Any]
         (("make", "3.13", "--target", "sparc-manylinux_2_17"), 2, "unknown target"),
         (("make", "3.13", "--target", "aarch64-manylinux_2_17"), 2, "cannot be built on this machine"),
         (("make", "3.13", "--target", "x86_64-manylinux_2_99"), 2, "cannot be built on this machine"),
-        (("make", "3.13", "--target", "x86_64-manylinux_2_12"), 2, "cannot be built on this machine"),
+        (("make", "3.13", "--target", "x86_64-manylinux_2_12"), 2, "zig builds for glibc 2.17 or newer"),
         (("make", "3.13", "--toolchain", "tcc"), 2, "invalid choice: 'tcc'"),
         (("audit", "/etc"), 3, "/etc: no Python prefix: lib/python3.X/os.py is missing"),
         (("audit", "/nowhere"), 3, "/nowhere: no such folder"),
