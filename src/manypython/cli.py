@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+from rich.console import Console
 
 from manypython import __version__, pipeline, process
+from manypython.archives import write
 from manypython.archives.write import BEST, FAST
 from manypython.build.container import Engine
 from manypython.build.images import images
 from manypython.build.method import Method
 from manypython.build.steps import Profile
-from manypython.model.errors import INTERRUPTED, ManypythonError, OutputError, UsageError
+from manypython.model.errors import INTERRUPTED, ManypythonError, OutputError, UsageError, VerifyError
 from manypython.model.identifier import BuildNumber, Spec
-from manypython.model.target import DEFAULT_TARGET, Target
+from manypython.model.target import DEFAULT_TARGET, Architecture, Target
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
@@ -32,7 +34,9 @@ from manypython.repair.audit import audit, require
 from manypython.repair.edits import Plan, plan_as_json
 from manypython.repair.graft import plan_graft
 from manypython.repair.relocate import plan_relocate
-from manypython.verify.checks import VerifyReport
+from manypython.verify import roots
+from manypython.verify.page import page
+from manypython.verify.report import VerifyReport, show
 
 _EPILOG = """\
 exit codes: 0 done; 2 wrong arguments; 3 no usable Python prefix; 4 wrong recipe; 5 source not to be had;
@@ -78,7 +82,7 @@ def _cache(arguments: argparse.Namespace) -> Path:
 
 
 def _reporter(arguments: argparse.Namespace) -> Reporter:
-    return Reporter(_cache(arguments) / "timings.json", quiet=arguments.json)
+    return Reporter(_cache(arguments) / "timings.json", quiet=arguments.json in (True, _STDOUT))
 
 
 def _options(arguments: argparse.Namespace, dist: Path | None = None) -> pipeline.Options:
@@ -192,7 +196,7 @@ def _relocate(arguments: argparse.Namespace) -> int:
 def _carry_out(arguments: argparse.Namespace, tree: Tree, plan: Plan) -> int:
     """Print a plan, or do it and say how much it was."""
     if not arguments.dry_run:
-        reporter = Reporter(quiet=arguments.json)
+        reporter = Reporter(quiet=arguments.json in (True, _STDOUT))
         apply(tree, plan, reporter=reporter, jobs=os.cpu_count() or 1)
     rows = plan_as_json(plan)
     if arguments.json:
@@ -207,14 +211,67 @@ def _carry_out(arguments: argparse.Namespace, tree: Tree, plan: Plan) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    tree = Tree.open(arguments.tree)
-    _, report, done = pipeline.verified(tree, arguments.target, _options(arguments, Path()))
+    options = _options(arguments, Path())
+    chosen = roots.select(arguments.root)
+    with pipeline.opened_tree(arguments.tree, options) as tree:
+        report, done = pipeline.examined(tree, arguments.target, options, chosen)
+    title = f"{done.tree.name} {done.tree.version} for {done.target}"
+    for path, text in ((arguments.html, page(title, report)), (arguments.json, _as_json(report.as_json()))):
+        if path == _STDOUT:
+            print(text)
+        elif path:
+            _write(Path(path), text)
+    if arguments.json != _STDOUT:
+        show(title, report, Console(highlight=False))
+    return VerifyError.exit_code if report.failures else 0
+
+
+def _as_json(data: object) -> str:
+    return json.dumps(data, indent=1)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a report: beside its place first, so that half of one is never seen."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write.text(path, text + "\n")
+
+
+def _roots_list(arguments: argparse.Namespace) -> int:
+    there = roots.made(_cache(arguments))
+    rows = []
+    for root in roots.ROOTS.values():
+        name = roots.place(root, arguments.arch, _cache(arguments)).name
+        rows.append({"name": root.name, "architecture": str(arguments.arch), "bytes": there.get(name)})
     if arguments.json:
-        print(json.dumps(report.as_json(), indent=1))
+        print(_as_json(rows))
         return 0
-    for check in report.checks:
-        print(f"{check.where}: {check.name}: {'not tried, ' if check.skipped else ''}{check.detail}")
-    print(f"{len(report.checks)} checks passed for {done.target}")
+    for row in rows:
+        size = f"{row['bytes'] / 1e6:.0f} MB" if isinstance(row["bytes"], int) else "not made"
+        print(f"{row['name']:<12} {row['architecture']:<8} {size:>9}")
+    return 0
+
+
+def _roots_create(arguments: argparse.Namespace) -> int:
+    for root in roots.select(arguments.names):
+        folder = roots.create(
+            root,
+            arguments.arch,
+            _cache(arguments),
+            _reporter(arguments),
+            install=arguments.install_host_tools,
+        )
+        print(folder)
+    return 0
+
+
+def _roots_remove(arguments: argparse.Namespace) -> int:
+    for root in roots.select(arguments.names):
+        there = roots.place(root, arguments.arch, _cache(arguments))
+        if arguments.dry_run:
+            print(f"remove {there}" if there.is_dir() else f"{root.name}: not there")
+        else:
+            removed = roots.remove(root, arguments.arch, _cache(arguments))
+            print(f"{root.name}: {'removed' if removed else 'was not there'}")
     return 0
 
 
@@ -258,9 +315,13 @@ def _parser() -> argparse.ArgumentParser:
         "manypython relocate ./python --dry-run", _TREE, _DRY_RUN, _JSON,
     )  # fmt: skip
     _add(
-        commands, "verify", _verify, "prove a tree portable: move it, freeze it, call it from everywhere",
-        "manypython verify ./python", _TREE, _TARGET_FOUND, *_CACHE, _JSON,
+        commands, "verify", _verify,
+        "prove a tree or an archive portable: move it, freeze it, call it from everywhere, and elsewhere",
+        "manypython verify ./python", "manypython verify dist/cpython-3.13.5+….tar.gz --root all",
+        "manypython verify ./python --root debian-12 --root glibc-2.17 --html report.html --json report.json",
+        _TREE_OR_ARCHIVE, _TARGET_FOUND, *_REPORTS, _HOST_TOOLS, *_CACHE,
     )  # fmt: skip
+    _add_roots(commands)
     _add(
         commands, "pack", _pack, "verify a tree, then write .tar.gz, .tar.zst and .zip of it",
         "manypython pack ./python --dist dist", _TREE, _TARGET_FOUND, *_OUTPUT,
@@ -290,11 +351,32 @@ def _add(
             parser.add_argument(*names.split(), **settings)
     parser.set_defaults(
         command=command, cache_dir=None, source_dir=None, offline=False, install_host_tools=False, fast=False,
-        build_number=None, jobs=os.cpu_count() or 1,
+        build_number=None, jobs=os.cpu_count() or 1, json=False,
     )  # fmt: skip
 
 
 Argument = tuple[str, dict[str, Any]]
+
+
+def _add_roots(commands: Any) -> None:  # noqa: ANN401
+    """``manypython roots create|list|remove``."""
+    summary = "make, list and remove the foreign roots that verify runs in"
+    parser = commands.add_parser("roots", help=summary, description=summary[0].upper() + summary[1:] + ".")
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    _add(
+        actions, "create", _roots_create,
+        "make roots that are not there yet (Debian's need debootstrap, and root to run it)",
+        "manypython roots create all", "manypython roots create glibc-2.17",
+        _ROOT_NAMES, _ARCH, _HOST_TOOLS, *_CACHE,
+    )  # fmt: skip
+    _add(
+        actions, "list", _roots_list, "list the roots and their size on disk",
+        "manypython roots list", "manypython roots list --json", _ARCH, *_CACHE, _JSON,
+    )  # fmt: skip
+    _add(
+        actions, "remove", _roots_remove, "remove roots from the cache folder",
+        "manypython roots remove debian-sid", _ROOT_NAMES, _ARCH, _DRY_RUN, *_CACHE,
+    )  # fmt: skip
 
 
 def _target(text: str) -> Target:
@@ -384,6 +466,49 @@ _JSON: Argument = (
     "--json",
     {"action": "store_true", "help": "print the result as JSON and no progress"},
 )
+_STDOUT = "-"
+_TREE_OR_ARCHIVE: Argument = (
+    "tree",
+    {
+        "metavar": "TREE|ARCHIVE",
+        "type": Path,
+        "help": "folder with bin/ and lib/python3.X/, or an archive of ours",
+    },
+)
+_REPORTS: tuple[Argument, ...] = (
+    (
+        "--root",
+        {
+            "action": "append",
+            "default": [],
+            "metavar": "NAME",
+            "help": f"also in this foreign root, in every surrounding: {', '.join(roots.ROOTS)}, or all",
+        },
+    ),
+    (
+        "--json",
+        {
+            "nargs": "?",
+            "const": _STDOUT,
+            "metavar": "FILE",
+            "help": "write the report as JSON (no FILE: print it)",
+        },
+    ),
+    ("--html", {"metavar": "FILE", "help": "write the report as one web page"}),
+)
+_ROOT_NAMES: Argument = (
+    "names",
+    {"metavar": "NAME", "nargs": "+", "help": f"{', '.join(roots.ROOTS)}, or all"},
+)
+_ARCH: Argument = (
+    "--arch",
+    {
+        "type": Architecture,
+        "choices": list(Architecture),
+        "default": DEFAULT_TARGET.architecture,
+        "help": "of the root's programs (default: this machine's)",
+    },
+)
 _DRY_RUN: Argument = (
     "--dry-run",
     {"action": "store_true", "help": "print the plan and change nothing"},
@@ -398,16 +523,17 @@ _CACHE: tuple[Argument, ...] = (
         },
     ),
 )
+_HOST_TOOLS: Argument = (
+    "--install-host-tools",
+    {"action": "store_true", "help": "install missing host programs (apt-get or dnf, as root)"},
+)
 _SOURCES: tuple[Argument, ...] = (
     (
         "--source-dir",
         {"type": Path, "metavar": "DIR", "help": "folder of source archives to look in before the network"},
     ),
     ("--offline", {"action": "store_true", "help": "use the cache and --source-dir only"}),
-    (
-        "--install-host-tools",
-        {"action": "store_true", "help": "install missing host programs (apt-get or dnf, as root)"},
-    ),
+    _HOST_TOOLS,
 )
 _OUTPUT: tuple[Argument, ...] = (
     (

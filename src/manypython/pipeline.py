@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from packaging.version import Version
+
+from manypython.archives.read import unpack
 from manypython.archives.write import BEST, Effort
 from manypython.build import builder, host_tools, toolchain
 from manypython.build.method import Method, buildable, opened
@@ -19,7 +22,7 @@ from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, LibcFamily, Target
 from manypython.model.tree import GRAFTS, NEUTRAL_PREFIX, Tree, VerifiedTree
 from manypython.pack import Artifact, pack
-from manypython.pack.facts import Facts
+from manypython.pack.facts import Facts, told_origin
 from manypython.pack.provenance import collect
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue, required_modules
@@ -29,11 +32,14 @@ from manypython.repair.audit import AuditReport, audit, require
 from manypython.repair.bytecode import plan_bytecode
 from manypython.repair.copy import copy
 from manypython.repair.edits import Plan
-from manypython.repair.elf import Policies
+from manypython.repair.elf import Policies, is_elf
 from manypython.repair.graft import Graft, grafts, plan_graft
 from manypython.repair.prune import is_test_module, plan_prune
 from manypython.repair.relocate import old_prefix, plan_relocate
-from manypython.verify.checks import VerifyReport, verify
+from manypython.verify.checks import examine, proved
+from manypython.verify.foreign import Subject
+from manypython.verify.report import VerifyReport
+from manypython.verify.roots import Root
 
 
 @dataclass(frozen=True)
@@ -94,8 +100,7 @@ def make(spec: Spec, target: Target | None, method: Method, options: Options) ->
     # what zig targets is promised; what GCC made of this machine or an image is found
     promised = wanted if method.toolchain == "zig" else target
     with repaired(prefix, promised, options, search=search, build_paths=_build_paths(options)) as done:
-        modules = frozenset(n for n in required_modules(recipe.version) if not is_test_module(n))
-        verified, report = _verify(done, options, modules)
+        verified, report = _verify(done, options, _shipped_modules(recipe.version))
         return Made(_pack(verified, _facts(done, options, built), options), report)
 
 
@@ -174,20 +179,37 @@ def repaired(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def verified(
-    tree: Tree, target: Target | None, options: Options
-) -> tuple[VerifiedTree, VerifyReport, Repaired]:
-    """Prove a tree that is already repaired."""
+@contextmanager
+def opened_tree(place: Path, options: Options) -> Iterator[Tree]:
+    """The tree in a folder, or in an archive: then unpacked for as long as the block runs."""
+    if not place.is_file() or is_elf(place):
+        yield Tree.open(place)
+        return
+    scratch = _scratch(options.cache)
+    try:
+        with options.reporter.step("unpack", place.name):
+            unpack(place, scratch / "unpacked")
+        inner = scratch / "unpacked" / "python"
+        yield Tree.open(inner if inner.is_dir() else scratch / "unpacked")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def examined(
+    tree: Tree, target: Target | None, options: Options, chosen: tuple[Root, ...] = ()
+) -> tuple[VerifyReport, Repaired]:
+    """Try everything on a tree that is already repaired, also in foreign roots."""
     report, meets = _audited(tree, target)
     done = Repaired(tree, meets, report, _present_grafts(tree), (), ())
-    return *_verify(done, options, frozenset()), done
+    modules = _shipped_modules(tree.version) if told_origin(tree) == "make" else frozenset()
+    return _examine(done, options, modules, chosen), done
 
 
 def pack_tree(tree: Tree, target: Target | None, options: Options) -> Made:
     """Verify a tree and write its archives."""
     writable(options.dist, "--dist")
-    proved, report, done = verified(tree, target, options)
-    return Made(_pack(proved, _facts(done, options), options), report)
+    report, done = examined(tree, target, options)
+    return Made(_pack(proved(tree, report), _facts(done, options), options), report)
 
 
 def _audited(tree: Tree, target: Target | None) -> tuple[AuditReport, Target]:
@@ -217,16 +239,22 @@ def writable(folder: Path, option: str) -> None:
 
 
 def _verify(done: Repaired, options: Options, modules: frozenset[str]) -> tuple[VerifiedTree, VerifyReport]:
-    return verify(
-        done.tree,
-        done.report,
-        target=done.target,
-        forbidden=done.forbidden,
-        modules=modules,
-        cache=options.cache,
-        reporter=options.reporter,
-        jobs=options.jobs,
-    )
+    report = _examine(done, options, modules)
+    return proved(done.tree, report), report
+
+
+def _examine(
+    done: Repaired, options: Options, modules: frozenset[str], chosen: tuple[Root, ...] = ()
+) -> VerifyReport:
+    """Everything that is tried. ``modules`` must be there; empty: those that are."""
+    probing = ("full" if modules else "foreign", *sorted(modules or done.tree.extension_modules()))
+    subject = Subject(done.tree, done.target, probing, options.cache, options.reporter, options.jobs)
+    return examine(subject, done.report, done.forbidden, chosen, install=options.install_host_tools)
+
+
+def _shipped_modules(version: Version) -> frozenset[str]:
+    """The extension modules that an archive of ours must have."""
+    return frozenset(name for name in required_modules(version) if not is_test_module(name))
 
 
 def _pack(tree: VerifiedTree, facts: Facts, options: Options) -> tuple[Artifact, ...]:

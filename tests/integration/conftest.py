@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,29 @@ from typing import Any
 
 import platformdirs
 import pytest
-from filelock import FileLock
 
 from manypython.archives.read import unpack
-from manypython.build import debian
-from manypython.verify import probe
+from manypython.model.target import DEFAULT_TARGET
+from manypython.model.tree import Tree
+from manypython.progress import Reporter
+from manypython.verify.roots import ROOTS, create, place
+from manypython.verify.surroundings import PLAIN, PROBE, command
 
 CACHE = platformdirs.user_cache_path("manypython")
-ROOTS = {"bullseye": "glibc 2.31", "bookworm": "glibc 2.36", "trixie": "glibc 2.41"}
-"""Debian 11, 12 and 13."""
+ARCHITECTURE = DEFAULT_TARGET.architecture
+LIBC = (
+    "ld-",
+    "libc.",
+    "libc-",
+    "libm.",
+    "libm-",
+    "libdl",
+    "libpthread",
+    "libresolv",
+    "librt",
+    "libutil",
+    "libnss",
+)
 
 
 @dataclass(frozen=True)
@@ -89,61 +102,55 @@ def host(*packages: str) -> None:
     subprocess.run(("apt-get", "install", "-y", "--no-install-recommends", *packages), check=True, env=env)
 
 
-def _debootstrap(suite: str) -> Path:
-    """A minimal Debian, made once and kept in the cache folder."""
-    folder = CACHE / "test-roots" / suite
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        if not folder.is_dir():
-            host("debootstrap")
-            if os.geteuid() != 0:
-                pytest.skip("debootstrap needs root")
-            scratch = Path(tempfile.mkdtemp(dir=folder.parent))
-            scratch.chmod(0o755)
-            mirror = next(url for url in debian.mirrors() if "security" not in url)
-            subprocess.run(("debootstrap", "--variant=minbase", suite, scratch, mirror), check=True)
-            scratch.rename(folder)
-    return folder
+def _root(name: str) -> Path:
+    """A foreign root, made once and kept in the cache folder."""
+    if ROOTS[name].suite:
+        if os.geteuid() != 0 and not place(ROOTS[name], ARCHITECTURE, CACHE).is_dir():
+            pytest.skip(f"making the root {name} needs root (debootstrap)")
+        host("debootstrap")
+    host("bubblewrap")
+    return create(ROOTS[name], ARCHITECTURE, CACHE, Reporter(quiet=True))
 
 
 @pytest.fixture(scope="session")
-def debian_root() -> Callable[[str], Path]:
-    """Folder of a minimal Debian, by the name of its suite."""
-    return _debootstrap
+def foreign_root() -> Callable[[str], Path]:
+    """Folder of a foreign root, by its name."""
+    return _root
 
 
 @dataclass(frozen=True)
 class Foreign:
     """A tree in somebody else's userland: nothing of this machine but the kernel."""
 
-    root: Path
+    name: str
+    """The root's."""
+    bare: bool = False
+    """Whether the root's own libraries are made unreadable, but for the libc family."""
 
     def run(self, tree: Path, *words: str) -> str:
         """Run the tree's interpreter there with these arguments."""
-        host("bubblewrap")
-        argv = (
-            "bwrap", "--unshare-all", "--die-with-parent", "--clearenv", "--ro-bind", self.root, "/",
-            "--tmpfs", "/opt", "--ro-bind", tree, "/opt/some where/python",
-            "--ro-bind", probe.__file__, "/opt/probe.py",
-            "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp",
-            "/opt/some where/python/bin/python3", "-I", "-B", *words,
-        )  # fmt: skip
+        root, folder = ROOTS[self.name], _root(self.name)
+        mounts = [*root.mounts(folder)]
+        for path in sorted((folder / "usr/lib").glob("*-linux-gnu/*.so.*")) if self.bare else ():
+            if not path.name.startswith(LIBC) and not path.is_symlink():
+                mounts += ["--ro-bind", "/dev/null", f"/{path.relative_to(folder)}"]
+        argv = command(tuple(mounts), Tree.open(tree), PLAIN, words)
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def prove(self, tree: Path, kind: str, modules: list[str]) -> dict[str, str]:
         """Run the whole probe; each check's name and what it saw."""
-        rows = json.loads(self.run(tree, "/opt/probe.py", kind, *modules).splitlines()[-1])
+        rows = json.loads(self.run(tree, *PROBE, kind, *modules).splitlines()[-1])
         failed = [row for row in rows if not row["ok"]]
         assert not failed, failed
         return {row["name"]: row["detail"] for row in rows}
 
 
-@pytest.fixture(params=sorted(ROOTS))
+@pytest.fixture(params=["debian-11", "debian-12", "debian-13"])
 def foreign(request: pytest.FixtureRequest) -> Foreign:
     """Each Debian in turn."""
-    return Foreign(_debootstrap(request.param))
+    return Foreign(request.param)
 
 
 @pytest.fixture(scope="session")

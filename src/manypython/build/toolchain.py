@@ -96,7 +96,7 @@ def zig(target: Target, cache: Path) -> Toolchain:
             # zig makes __DATE__ an error; SOURCE_DATE_EPOCH gives it a fixed value
             "-Wno-date-time",
         ),
-        cflags=("-fPIC", "-fstack-protector-strong"),
+        cflags=("-fPIC", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2"),
         # lld refuses version scripts that name a symbol the library lacks (zlib's probe)
         ldflags=("-Wl,--undefined-version", "-Wl,-s"),
         environment=(

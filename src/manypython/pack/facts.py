@@ -18,6 +18,7 @@ from packageurl import PackageURL
 from manypython import __version__
 from manypython.model.identifier import BuildIdentifier, BuildNumber
 from manypython.model.target import Target
+from manypython.model.tree import Tree
 
 _NAMESPACE = uuid.UUID("5a2f0f7e-6f0c-5d3c-9a51-6d616e797079")
 
@@ -106,6 +107,14 @@ class Facts:
         bom.register_dependency(bom.metadata.component, parts)
         text: str = JsonV1Dot6(bom).output_as_string(indent=1)
         return json.dumps(json.loads(text), indent=1, sort_keys=True) + "\n"
+
+
+def told_origin(tree: Tree) -> str:
+    """The ``origin`` in a tree's own facts; empty where it has none."""
+    try:
+        return str(json.loads((tree.root / SHARE / "manypython.json").read_text())["origin"])
+    except (OSError, ValueError, KeyError):
+        return ""
 
 
 def _component(source: SourceFact) -> Component:

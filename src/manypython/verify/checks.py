@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from manypython import process
 from manypython.model.errors import ManypythonError, VerifyError
-from manypython.model.target import Target
 from manypython.model.tree import Tree, VerifiedTree
-from manypython.progress import Reporter
 from manypython.repair.audit import AuditReport, require
-from manypython.verify import packages, probe, roots
+from manypython.verify import foreign, inside, packages, roots, surroundings
+from manypython.verify.foreign import Subject
+from manypython.verify.report import HERE, Check, VerifyReport, failed, probed, skipped
 from manypython.verify.scan import scan
 
-_NOBODY = 65534
 _SHOWN = 20
 """Findings named one by one."""
 _FIRST = "first/python"
@@ -32,87 +30,40 @@ _SECOND_ASCII = "second move/py thon"
 
 
 @dataclass(frozen=True)
-class Check:
-    """One thing that was tried."""
-
-    where: str
-    name: str
-    ok: bool
-    detail: str
-    seconds: float
-    skipped: bool = False
-
-
-@dataclass(frozen=True)
-class VerifyReport:
-    """All that was tried."""
-
-    checks: tuple[Check, ...]
-
-    @property
-    def failures(self) -> tuple[Check, ...]:
-        """What did not hold."""
-        return tuple(check for check in self.checks if not check.ok)
-
-    @property
-    def skipped(self) -> tuple[Check, ...]:
-        """What could not be tried here, with the reason."""
-        return tuple(check for check in self.checks if check.skipped)
-
-    def as_json(self) -> dict[str, Any]:
-        """The report for machines."""
-        return {"ok": not self.failures, "checks": [asdict(check) for check in self.checks]}
-
-
-@dataclass(frozen=True)
 class Trial:
     """What the checks are told."""
 
-    tree: Tree
+    subject: Subject
     report: AuditReport
-    target: Target
     forbidden: tuple[str, ...]
-    probing: tuple[str, ...]
-    """The probe's kind, and the modules that must import."""
-    cache: Path
-    reporter: Reporter
     scratch: Path
     checks: list[Check] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def verify(  # noqa: PLR0913  (each is a fact of its own)
-    tree: Tree,
+def examine(
+    subject: Subject,
     report: AuditReport,
-    *,
-    target: Target,
     forbidden: tuple[str, ...],
-    modules: frozenset[str],
-    cache: Path,
-    reporter: Reporter,
-    jobs: int,
-) -> tuple[VerifiedTree, VerifyReport]:
-    """Prove a tree portable. The tree itself is only read.
+    chosen: tuple[roots.Root, ...] = (),
+    *,
+    install: bool = False,
+) -> VerifyReport:
+    """Try everything on a tree. The tree itself is only read.
 
     Args:
-        tree: what is to be proved.
+        subject: what is to be proved.
         report: its audit against the target, as it stands now.
-        target: what it must run on.
         forbidden: absolute folders that no file may name (build paths, the old prefix).
-        modules: extension modules that must import; empty: those that are there.
-        cache: where foreign roots are kept.
-        reporter: told what is tried.
-        jobs: checks side by side.
-
-    Raises:
-        VerifyError: something did not hold; each is named with its fact.
+        chosen: foreign roots to try it in; a glibc 2.17 is tried in any case.
+        install: install the host programs that roots are made with (as root).
     """
-    probing = ("full" if modules else "foreign", *sorted(modules or tree.extension_modules()))
-    with reporter.step("verify"), _scratch() as scratch:
-        trial = Trial(tree, report, target, forbidden, probing, cache, reporter, scratch)
-        with ThreadPoolExecutor(jobs) as pool:
+    with subject.reporter.step("verify"), _scratch() as scratch:
+        trial = Trial(subject, report, forbidden, scratch)
+        with ThreadPoolExecutor(subject.jobs) as pool:
             _timed(trial, "tree", "audit", lambda: _audit(trial))
             reading = pool.submit(_timed, trial, "tree", "scan", lambda: _scan(trial))
-            first = _copy(tree, scratch / _FIRST)
+            first = _copy(subject.tree, scratch / _FIRST)
             _probe(trial, "moved", (str(first.executable),), {"HOME": str(scratch)})
             second = replace(first, root=scratch / _place(trial))
             second.root.parent.mkdir()
@@ -122,19 +73,28 @@ def verify(  # noqa: PLR0913  (each is a fact of its own)
             for future in (reading, *(pool.submit(job) for job in _jobs(trial, second))):
                 future.result()
         _timed(trial, "read-only", "unchanged", lambda: _unchanged(before, second.root))
-    proof = VerifyReport(tuple(trial.checks))
+    abroad = foreign.examine(subject, chosen, surroundings.SURROUNDINGS, install=install)
+    return VerifyReport((*trial.checks, *abroad))
+
+
+def proved(tree: Tree, proof: VerifyReport) -> VerifiedTree:
+    """A tree with its proof.
+
+    Raises:
+        VerifyError: something did not hold; each is named with its fact.
+    """
     if proof.failures:
-        facts = "\n".join(f"  {c.where}: {c.name}: {c.detail}" for c in proof.failures)
+        facts = "\n".join(f"  {c.root}: {c.where}: {c.name}: {c.detail}" for c in proof.failures)
         raise VerifyError(f"{tree.root} did not prove portable:\n{facts}")
-    return VerifiedTree(tree), proof
+    return VerifiedTree(tree)
 
 
 def _place(trial: Trial) -> str:
     """Where the tree is moved to the second time."""
-    if trial.tree.implementation == "cpython":
+    if trial.subject.tree.implementation == "cpython":
         return _SECOND
     fact = "skipped: without a UTF-8 locale PyPy loads no extension module from such a folder"
-    trial.checks.append(_skipped("moved", "non-ASCII folder", fact))
+    trial.checks.append(skipped("moved", "non-ASCII folder", fact))
     return _SECOND_ASCII
 
 
@@ -148,7 +108,7 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
     main = tree.executable.relative_to(tree.root)
     if any(file.rpath for file in trial.report.files if file.path == PurePosixPath(main)):
         fact = "skipped: a copied interpreter is too far away from the libraries it needs"
-        trial.checks.append(_skipped("venv", "copies", fact))
+        trial.checks.append(skipped("venv", "copies", fact))
     else:
         yield lambda: _timed(trial, "venv", "copies", lambda: _venv(trial, tree, ("--copies",)))
     yield lambda: _probe(trial, "read-only, empty environment", (str(tools / python),), {})
@@ -164,7 +124,7 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
 
 def _audit(trial: Trial) -> str:
     report = trial.report
-    require(report, trial.target)
+    require(report, trial.subject.target)
     odd = [str(f.path) for f in report.files if f.runpath or f.rpath.startswith("/")]
     if odd:
         raise VerifyError(f"DT_RUNPATH or an absolute DT_RPATH in {', '.join(odd)}")
@@ -172,7 +132,7 @@ def _audit(trial: Trial) -> str:
 
 
 def _scan(trial: Trial) -> str:
-    found = scan(trial.tree, trial.forbidden)
+    found = scan(trial.subject.tree, trial.forbidden)
     if found:
         more = f"; {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise VerifyError("; ".join(found[:_SHOWN]) + more)
@@ -188,28 +148,9 @@ def _probe(
     short: bool = False,
 ) -> None:
     """Run the probe in one surrounding and take its rows over."""
-    words = ("short",) if short else trial.probing
-    _rows(trial, where, (*command, "-I", "-B", str(_program(trial)), *words), env)
-
-
-def _rows(trial: Trial, where: str, argv: tuple[str, ...], env: Mapping[str, str]) -> None:
-    try:
-        result = _run(argv, env)
-        rows = json.loads(result.splitlines()[-1])
-    except (process.ProgramError, ValueError, IndexError) as error:
-        detail = error.result.output[-2000:] if isinstance(error, process.ProgramError) else str(error)
-        trial.checks.append(_failed(where, "start", detail))
-        return
-    trial.checks.extend(Check(where, row["name"], row["ok"], row["detail"], row["seconds"]) for row in rows)
-
-
-def _skipped(where: str, name: str, fact: str) -> Check:
-    """A check that could not be tried here: it is counted and said."""
-    return Check(where, name, ok=True, detail=fact, seconds=0.0, skipped=True)
-
-
-def _failed(where: str, name: str, fact: str) -> Check:
-    return Check(where, name, ok=False, detail=fact, seconds=0.0)
+    words = ("short",) if short else trial.subject.probing
+    argv = (*command, "-I", "-B", str(_programs(trial) / "probe.py"), *words)
+    trial.checks.extend(probed(argv, env, where, user=_unprivileged()))
 
 
 def _venv(trial: Trial, tree: Tree, arguments: tuple[str, ...]) -> str:
@@ -227,7 +168,7 @@ def _venv(trial: Trial, tree: Tree, arguments: tuple[str, ...]) -> str:
     if arguments:
         return greeting.strip()
     if shutil.which("cc") is None:
-        trial.checks.append(_skipped("venv", "C extension", "skipped: this host has no cc"))
+        trial.checks.append(skipped("venv", "C extension", "skipped: this host has no cc"))
         return greeting.strip()
     source = packages.extension(folder)
     for path in (source, *source.iterdir()):
@@ -261,41 +202,43 @@ def _scripts(trial: Trial, tree: Tree) -> str:
 
 def _old_glibc(trial: Trial, tree: Tree) -> None:
     """The whole probe on a real glibc 2.17, where the target says it runs there."""
-    target = trial.target
-    if target.floor > (2, 17) or target.architecture != os.uname().machine:
-        fact = f"skipped: {target} does not promise this host glibc 2.17"
-        trial.checks.append(_skipped("glibc 2.17", "start", fact))
+    root, why = roots.ROOTS["glibc-2.17"], surroundings.works()
+    if not why or foreign.refused(root, trial.subject.target):
+        subject = replace(trial.subject, tree=tree)
+        trial.checks.extend(foreign.examine(subject, (root,), (surroundings.PLAIN,)))
         return
     try:
-        libraries = roots.glibc_2_17(trial.cache, target.architecture, trial.reporter)
+        folder = roots.create(
+            root, trial.subject.target.architecture, trial.subject.cache, trial.subject.reporter
+        )
     except ManypythonError as error:
-        trial.checks.append(_failed("glibc 2.17", "start", error.message))
+        trial.checks.append(failed("root", "made", error.message, root.name))
         return
-    public = _public(trial, libraries)
-    where, argv = roots.command(tree, public, _program(trial))
-    _rows(trial, where, (*argv, *trial.probing), {})
-    said = [c for c in trial.checks if c.where == where and c.name == "rest"]
-    if said and said[0].ok and said[0].detail != "glibc 2.17":
-        trial.checks.append(_failed(where, "version", f"it was {said[0].detail}"))
+    shutil.copytree(folder, trial.scratch / root.name, symlinks=True)  # where nobody may read it
+    loader = foreign.by_loader(tree, trial.scratch / root.name)
+    argv = (*loader, "-I", "-B", str(_programs(trial) / "probe.py"), *trial.subject.probing)
+    where = f"by its loader only, for {why}"
+    trial.checks.extend(probed(argv, {}, where, root=root.name, user=_unprivileged()))
 
 
-def _public(trial: Trial, libraries: Path) -> Path:
-    """A copy of the sysroot that an unprivileged user can read."""
-    return Path(shutil.copytree(libraries, trial.scratch / "glibc-2.17", symlinks=True))
+def _programs(trial: Trial) -> Path:
+    """A copy of the programs that run inside, in a place that anybody can read."""
+    folder = trial.scratch / "inside"
+    with trial.lock:
+        if not folder.exists():
+            shutil.copytree(
+                Path(inside.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__")
+            )
+    return folder
 
 
-def _program(trial: Trial) -> Path:
-    path = trial.scratch / "probe.py"
-    if not path.exists():
-        shutil.copyfile(probe.__file__, path)
-        path.chmod(0o644)
-    return path
+def _unprivileged() -> int | None:
+    """Nobody where we are root: root ignores that a folder is read-only."""
+    return surroundings.NOBODY if os.geteuid() == 0 else None
 
 
 def _run(argv: tuple[str, ...], env: Mapping[str, str]) -> str:
-    """Run as nobody where we are root: root ignores that a folder is read-only."""
-    user = _NOBODY if os.geteuid() == 0 else None
-    return process.run(argv, env=env, cwd=Path("/"), user=user).output
+    return process.run(argv, env=env, cwd=Path("/"), user=_unprivileged()).output
 
 
 def _timed(trial: Trial, where: str, name: str, work: Callable[[], str]) -> None:
@@ -306,7 +249,7 @@ def _timed(trial: Trial, where: str, name: str, work: Callable[[], str]) -> None
         ok, detail = False, error.message
     except process.ProgramError as error:
         ok, detail = False, f"{' '.join(error.result.argv[:6])}: {error.result.output[-2000:]}"
-    trial.checks.append(Check(where, name, ok, detail, round(time.monotonic() - begun, 3)))
+    trial.checks.append(Check(HERE, where, name, ok, detail, round(time.monotonic() - begun, 3)))
 
 
 def _copy(tree: Tree, place: Path) -> Tree:

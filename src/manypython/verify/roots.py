@@ -1,30 +1,170 @@
-"""Foreign roots: other people's userlands to run the product in. Here: a real glibc 2.17."""
+"""Foreign roots: other people's userlands, made once and kept in the cache folder."""
 
 from __future__ import annotations
 
+import functools
+import os
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
 
 from filelock import FileLock
 
 from manypython import process
-from manypython.model.errors import HostToolError
-from manypython.model.tree import Tree
-from manypython.progress import Reporter
+from manypython.build import debian, host_tools
+from manypython.model.errors import HostToolError, OutputError, UsageError
+from manypython.model.target import Architecture
+from manypython.progress import Reporter, Step
 
 _MARK = "/sysroot/lib/"
+_DEBIAN = {Architecture.X86_64: "amd64", Architecture.AARCH64: "arm64"}
 
 
-def glibc_2_17(cache: Path, architecture: str, reporter: Reporter) -> Path:
-    """The ``lib`` folder of a glibc 2.17 sysroot, unpacked once from the ``ppbt`` package.
+@dataclass(frozen=True)
+class Root:
+    """A userland to run the product in."""
+
+    name: str
+    glibc: tuple[int, int] | None
+    """Its version, which the probe must find there; None where it moves."""
+    suite: str = ""
+    """Debian's name of it; empty: the sysroot of package ``ppbt``, and nothing else."""
+
+    def mounts(self, folder: Path) -> tuple[str, ...]:
+        """Bubblewrap's arguments that make this root the root."""
+        return ("--ro-bind", str(folder), "/" if self.suite else "/lib64")
+
+
+ROOTS = {
+    root.name: root
+    for root in (
+        Root("glibc-2.17", (2, 17)),
+        Root("debian-11", (2, 31), "bullseye"),
+        Root("debian-12", (2, 36), "bookworm"),
+        Root("debian-13", (2, 41), "trixie"),
+        Root("debian-sid", None, "sid"),
+    )
+}
+
+
+def select(names: Iterable[str]) -> tuple[Root, ...]:
+    """The roots of these names, ``all`` for each; none twice.
 
     Raises:
-        HostToolError: the package is not installed, or holds no such sysroot.
+        UsageError: there is no such root.
     """
-    folder = cache / "roots" / f"glibc-2.17-{architecture}"
+    chosen: dict[str, Root] = {}
+    for name in names:
+        if name != "all" and name not in ROOTS:
+            raise UsageError(f"no root {name!r}", remedy=f"give one of {', '.join(ROOTS)}, or all")
+        chosen.update(ROOTS if name == "all" else {name: ROOTS[name]})
+    return tuple(chosen.values())
+
+
+def place(root: Root, architecture: Architecture, cache: Path) -> Path:
+    """The folder a root is kept in; it may not exist yet."""
+    return cache / "roots" / f"{root.name}-{architecture}"
+
+
+def create(
+    root: Root, architecture: Architecture, cache: Path, reporter: Reporter, *, install: bool = False
+) -> Path:
+    """Make a root, or find it made.
+
+    It appears whole or not at all; two runs at once make it once.
+
+    Args:
+        root: which.
+        architecture: of its programs.
+        cache: the folder for all roots and builds.
+        reporter: told what is done.
+        install: install the host programs it takes (as root).
+
+    Raises:
+        HostToolError: something it takes is not installed, or debootstrap failed.
+        OutputError: the cache cannot be written.
+    """
+    folder = place(root, architecture, cache)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f"{folder.name}.lock")):
+            if not folder.is_dir():
+                if root.suite:
+                    host_tools.require(("debootstrap",), install=install, reporter=reporter)
+                with reporter.step(f"make root {folder.name}") as step:
+                    _whole(folder, functools.partial(_lay, root, architecture, step))
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename or folder}: cannot be written: {error.strerror or error}",
+            remedy="free some room or name another folder with --cache-dir",
+        ) from None
+    return folder
+
+
+def made(cache: Path) -> dict[str, int]:
+    """The roots that are there: folder name, and bytes on disk."""
+    folders = sorted(path for path in (cache / "roots").glob("*-*") if path.is_dir())
+    return {folder.name: _size(folder) for folder in folders if not folder.name.startswith(".")}
+
+
+def remove(root: Root, architecture: Architecture, cache: Path) -> bool:
+    """Remove a root; whether it was there."""
+    folder = place(root, architecture, cache)
+    if not folder.is_dir():
+        return False
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        gone = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
+        folder.rename(gone / "root")  # in one step: nobody finds half of it
+        shutil.rmtree(gone)
+    return True
+
+
+def _lay(root: Root, architecture: Architecture, step: Step, scratch: Path) -> None:
+    if root.suite:
+        _debootstrap(root.suite, _DEBIAN[architecture], scratch, step)
+    else:
+        _sysroot(architecture, scratch)
+
+
+def _whole(folder: Path, lay: Callable[[Path], None]) -> None:
+    """Have a folder filled beside its place, then put it there."""
+    scratch = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
+    try:
+        lay(scratch)
+        scratch.chmod(0o755)
+        scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _debootstrap(suite: str, architecture: str, scratch: Path, step: Step) -> None:
+    if os.geteuid() != 0:
+        raise HostToolError(
+            f"a root of Debian {suite} can only be made by root (debootstrap)",
+            remedy="make it as root into a folder you can read: "
+            "sudo manypython roots create --cache-dir DIR; then use the same --cache-dir",
+        )
+    mirror = next((url for url in debian.mirrors() if "security" not in url), None)
+    if mirror is None:
+        raise HostToolError(debian.NO_MIRROR)
+    words = ("debootstrap", "--variant=minbase", f"--arch={architecture}", suite, str(scratch), mirror)
+    try:
+        process.run(words, on_line=step.line)
+    except process.ProgramError as error:
+        said = "\n".join(f"  {line}" for line in error.result.output.splitlines()[-8:])
+        raise HostToolError(
+            f"debootstrap of Debian {suite} failed:\n{said}",
+            remedy=f"see that the mirror can be reached, or name another in {debian.ENVIRONMENT}",
+        ) from None
+    shutil.rmtree(scratch / "var/cache/apt/archives", ignore_errors=True)
+
+
+def _sysroot(architecture: Architecture, scratch: Path) -> None:
+    """The ``lib`` folder of a real glibc 2.17, from the ``ppbt`` package."""
     spec = util.find_spec("ppbt")
     if spec is None or spec.origin is None:
         raise HostToolError(
@@ -34,51 +174,22 @@ def glibc_2_17(cache: Path, architecture: str, reporter: Reporter) -> Path:
     archive = Path(spec.origin).parent / "_toolchain" / f"{architecture}-linux-gnu.tar.xz"
     if not archive.is_file():
         raise HostToolError(f"{archive}: missing, so there is no glibc 2.17 for {architecture}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        if not folder.is_dir():
-            with reporter.step("unpack glibc 2.17"):
-                _unpack(archive, folder)
-    return folder
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            _, mark, name = member.name.partition(_MARK)
+            if mark and "/" not in name and ".so" in name and (member.isfile() or member.issym()):
+                member.name = name
+                tar.extract(member, scratch, set_attrs=False)
+    for path in scratch.iterdir():
+        if not path.is_symlink():
+            path.chmod(0o755)
+    if not (scratch / "ld-2.17.so").is_file():
+        raise HostToolError(f"{archive}: holds no ld-2.17.so")
 
 
-def _unpack(archive: Path, folder: Path) -> None:
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent))
-    try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                _, mark, name = member.name.partition(_MARK)
-                if mark and "/" not in name and ".so" in name and (member.isfile() or member.issym()):
-                    member.name = name
-                    tar.extract(member, scratch, set_attrs=False)
-        for path in scratch.iterdir():
-            if not path.is_symlink():
-                path.chmod(0o755)
-        if not (scratch / "ld-2.17.so").is_file():
-            raise HostToolError(f"{archive}: holds no ld-2.17.so")
-        scratch.chmod(0o755)
-        scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def command(tree: Tree, libraries: Path, program: Path) -> tuple[str, tuple[str, ...]]:
-    """How to run the product there: in a bubblewrap root, or by the loader where that can't be.
-
-    Returns:
-        What it is called in reports, and the first words of the command.
-    """
-    python = f"bin/{tree.executable.name}"
-    bwrap = shutil.which("bwrap")
-    if bwrap:
-        words = (
-            bwrap, "--unshare-all", "--die-with-parent", "--new-session",
-            "--ro-bind", str(libraries), "/lib64", "--ro-bind", str(tree.root), "/opt/py thon",
-            "--ro-bind", str(program), "/probe.py",
-            "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp",
-        )  # fmt: skip
-        argv = (*words, f"/opt/py thon/{python}", "-I", "-B", "/probe.py")
-        if process.run((*argv[:-1], "-c", "pass"), env={}, check=False).returncode == 0:
-            return "glibc 2.17 root (bubblewrap)", argv
-    loader = (str(libraries / "ld-2.17.so"), "--library-path", str(libraries))
-    return "glibc 2.17 (its loader)", (*loader, str(tree.root / python), "-I", "-B", str(program))
+def _size(folder: Path) -> int:
+    return sum(
+        path.lstat().st_blocks * 512
+        for place, _, names in os.walk(folder)
+        for path in (Path(place, name) for name in names)
+    )

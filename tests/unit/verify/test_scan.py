@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
 from manypython.model.tree import Tree
-from manypython.verify import packages, probe
+from manypython.verify import packages
 from manypython.verify.scan import scan
 
 
@@ -50,20 +49,6 @@ def test_odd_links_names_and_modes_are_found(tree: Tree) -> None:
         "lib/libz.so.1: a generic soname, which LD_LIBRARY_PATH may spread",
         "lib/open: writable by all, or setuid",
     )
-
-
-@pytest.mark.parametrize(
-    "check", [probe.check_tls, probe.check_ctypes, probe.check_compression, probe.check_hashes]
-)
-def test_the_probe_agrees_with_the_python_that_runs_this(check: object) -> None:
-    assert check()  # type: ignore[operator]
-
-
-def test_the_probe_reports_a_failure_as_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "prefix", "/elsewhere")
-    rows = {row["name"]: row for row in probe.main("short", [])}
-    assert rows["prefix"]["ok"] is False
-    assert "sys.prefix is '/elsewhere'" in str(rows["prefix"]["detail"])
 
 
 def test_the_packages_for_pip_are_whole(tmp_path: Path) -> None:

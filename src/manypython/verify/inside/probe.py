@@ -1,18 +1,21 @@
-"""Runs inside the product: uses every part of the standard library once, prints JSON.
+"""Uses every part of the standard library once and prints JSON: one row for each check.
 
-Standard library only, Python 3.11 to 3.15. Called as
-``python -I -B probe.py full|foreign|short MODULE...``; the modules are those that must import,
-``foreign`` is for prefixes that somebody else built.
+Called as ``python -I -B probe.py full|foreign|short MODULE...``; the modules are those that
+must be there, ``foreign`` is for prefixes that somebody else built.
 """
 
+import contextlib
 import functools
 import importlib
+import io
 import json
 import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 
 _LIBC = (
     "ld-linux",
@@ -58,6 +61,10 @@ def root() -> str:
     return os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(os.__file__))))
 
 
+class NotHereError(Exception):
+    """A check that cannot be made in this surrounding, with the reason."""
+
+
 def expect(condition: object, fact: object) -> None:
     """Fail with a fact."""
     if not condition:
@@ -92,11 +99,84 @@ def check_sysconfig() -> str:
     return f"{len(variables)} variables"
 
 
-def check_imports(modules: list[str]) -> str:
-    """Every extension module imports, and every built-in one."""
-    for name in [*modules, *sys.builtin_module_names]:
-        importlib.import_module(name)
-    return f"{len(modules)} extension modules, {len(sys.builtin_module_names)} built in"
+def check_uses(modules: list[str]) -> str:
+    """Every extension module does its work; of others' builds, those we know a use of."""
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    uses = importlib.import_module("uses")
+    known = {*uses.USES, *uses.FUNCTIONS}
+    strange = [name for name in modules if name not in known]
+    expect(not strange or "foreign" in sys.argv, f"no use is known of {strange}")
+    for name in modules:
+        if name in known:
+            try:
+                expect(uses.use(name), f"{name} came to a wrong result")
+            except Exception as error:
+                raise AssertionError(f"{name}: {error!r}") from error
+        else:
+            importlib.import_module(name)
+    return f"{len(modules) - len(strange)} used"
+
+
+_ELSEWHERE = {
+    "other systems": (
+        "_pyrepl._win*", "_pyrepl.windows*", "_pyrepl.fancy_termios", "asyncio.windows*", "ctypes.wintypes",
+        "distutils*.*msvc*", "distutils.command.bdist_msi", "encodings.mbcs", "encodings.oem", "msilib*",
+        "multiprocessing.popen_spawn_win32", "_*os_support",
+    ),
+    "Tk, which a tree may lack": ("idlelib*", "tkinter*", "turtle*"),
+    "databases, left out for their licence": ("dbm.gnu", "dbm.ndbm"),
+    "a curses library of the host's, for want of our own": ("_pyrepl._minimal_curses",),
+    "how Debian's own interpreter was configured": ("_sysconfigdata_*",),
+}  # fmt: skip
+"""Modules that need not import, by reason; they may."""
+
+_PROGRAMS = ("*__main__", "antigravity", "idlelib.idle", "idlelib.pyshell", "turtledemo*", "this")
+"""Modules that do something when they are imported (open a browser)."""
+
+
+def check_stdlib() -> str:
+    """Every module of the standard library imports."""
+    folder = os.path.dirname(os.__file__)
+    names = {*sys.builtin_module_names, *_modules_below(folder)}
+    names = {name for name in names if not any(fnmatch(name, pattern) for pattern in _PROGRAMS)}
+    excused = [pattern for patterns in _ELSEWHERE.values() for pattern in patterns]
+    failed = []
+    for name in sorted(names):
+        try:
+            with _silence():
+                importlib.import_module(name)
+        except (Exception, SystemExit) as error:
+            if not any(fnmatch(name, pattern) for pattern in excused):
+                failed.append(f"{name}: {error!r}")
+    expect(not failed, "; ".join(failed))
+    expect(len(names) > 500, f"only {len(names)} modules")
+    return f"{len(names)} modules"
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    nowhere = io.StringIO()
+    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _modules_below(folder: str) -> list[str]:
+    """Dotted names of the modules in files, without those that are not the interpreter's own."""
+    found = []
+    for place, folders, files in os.walk(folder):
+        package = os.path.relpath(place, folder).replace(os.sep, ".").lstrip(".")
+        folders[:] = [name for name in folders if name.isidentifier() and name not in _NOT_OURS]
+        stems = [name[:-3] for name in files if name.endswith(".py")]
+        stems += [name.split(".")[0] for name in files if name.endswith(".so") and package == "lib-dynload"]
+        if package == "lib-dynload":
+            package = ""
+        start = package + "." if package else ""
+        found += [package if stem == "__init__" else start + stem for stem in stems if stem.isidentifier()]
+    return [name for name in found if name]
+
+
+_NOT_OURS = ("__pycache__", "site-packages", "dist-packages", "test", "tests", "idle_test", "_bundled")
 
 
 def check_loaded_from() -> str:
@@ -104,6 +184,8 @@ def check_loaded_from() -> str:
     import ctypes  # noqa: F401
     import ssl
 
+    if not os.path.exists("/proc/self/maps"):
+        raise NotHereError("no /proc to read it from")
     mapped = set()
     with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
         for line in maps:
@@ -227,6 +309,41 @@ def check_terminal() -> str:
     return (readline.__doc__ or "").split(".")[0]
 
 
+def check_text() -> str:
+    """A file with a foreign name, whatever the locale (PEP 538, PEP 540)."""
+    import tempfile
+
+    if PYPY:
+        raise NotHereError("it follows the locale, as CPython did before PEP 538")
+    expect(sys.getfilesystemencoding() == "utf-8", sys.getfilesystemencoding())
+    name = "\u00fc \u4e2d \U0001f40d"
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(name)
+        expect(os.listdir(folder) == [name], os.listdir(folder))
+    return f"{sys.stdout.encoding}, {sys.getfilesystemencoding()}"
+
+
+def check_user() -> str:
+    """A user that no file knows, and no HOME."""
+    import getpass
+    import pathlib
+    import pwd
+    import site
+
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = ""
+    if not name and "HOME" not in os.environ:
+        with contextlib.suppress(OSError, KeyError):  # 3.13 has the first, older ones the second
+            expect(getpass.getuser(), "nobody has an empty name")
+        with contextlib.suppress(RuntimeError):
+            expect(pathlib.Path.home(), "no home")
+    site.getusersitepackages()
+    return f"uid {os.getuid()} {name or 'without a name'}"
+
+
 def check_rest() -> str:
     """uuid, decimal, zoneinfo, dbm, semaphores, an event loop, text in UTF-8."""
     import asyncio
@@ -249,8 +366,6 @@ def check_rest() -> str:
     if os.access("/dev/shm", os.W_OK):  # sem_open(3) needs it; a bare root may have none
         multiprocessing.Semaphore(1).acquire()
     expect(asyncio.run(asyncio.sleep(0, "done")) == "done", "asyncio")
-    if not PYPY:  # it follows the locale, as CPython did before PEP 538
-        expect(sys.getfilesystemencoding() == "utf-8", sys.getfilesystemencoding())
     return str(os.confstr("CS_GNU_LIBC_VERSION"))
 
 
@@ -277,7 +392,7 @@ def check_bytecode() -> str:
 SHORT = (check_prefix, check_sysconfig, check_loaded_from)
 FULL = (
     *SHORT, check_tls, check_sqlite, check_ctypes, check_compression, check_hashes,
-    check_terminal, check_rest, check_bytecode,
+    check_terminal, check_text, check_user, check_rest, check_bytecode,
 )  # fmt: skip
 
 
@@ -286,12 +401,15 @@ def main(kind: str, modules: list[str]) -> list[dict[str, object]]:
     chosen = SHORT if kind == "short" else FULL
     checks: list[tuple[str, Callable[[], str]]] = [(check.__name__[6:], check) for check in chosen]
     if kind != "short":
-        checks.append(("imports", functools.partial(check_imports, modules)))
+        checks.append(("uses", functools.partial(check_uses, modules)))
+        checks.append(("stdlib", check_stdlib))  # last: some modules change the interpreter
     rows = []
     for name, check in checks:
-        begun = time.perf_counter()
+        begun, skipped = time.perf_counter(), False
         try:
             ok, detail = True, str(check())
+        except NotHereError as reason:
+            ok, skipped, detail = True, True, str(reason)
         except Exception:
             ok, detail = False, traceback.format_exc(limit=-2).strip()
         rows.append(
@@ -300,6 +418,7 @@ def main(kind: str, modules: list[str]) -> list[dict[str, object]]:
                 "ok": ok,
                 "detail": detail,
                 "seconds": round(time.perf_counter() - begun, 3),
+                "skipped": skipped,
             }
         )
     return rows

@@ -1,0 +1,129 @@
+"""What was tried, and how it went."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from manypython import process
+
+HERE = "this machine"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried."""
+
+    root: str
+    """``this machine``, or a foreign root: ``debian-12``."""
+    where: str
+    """The surrounding: ``moved``, ``no /proc``."""
+    name: str
+    ok: bool
+    detail: str
+    seconds: float
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """All that was tried."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """What did not hold."""
+        return tuple(check for check in self.checks if not check.ok)
+
+    @property
+    def skipped(self) -> tuple[Check, ...]:
+        """What could not be tried here, with the reason."""
+        return tuple(check for check in self.checks if check.skipped)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for machines."""
+        return {"ok": not self.failures, "checks": [asdict(check) for check in self.checks]}
+
+    def table(self) -> tuple[tuple[str, ...], dict[str, dict[str, tuple[Check, ...]]]]:
+        """Roots in the order they were tried, and by surrounding and root the checks made there."""
+        roots = tuple(dict.fromkeys(check.root for check in self.checks))
+        rows: dict[str, dict[str, tuple[Check, ...]]] = {}
+        for check in self.checks:
+            row = rows.setdefault(check.where, {})
+            row[check.root] = (*row.get(check.root, ()), check)
+        return roots, rows
+
+
+def summary(checks: tuple[Check, ...]) -> str:
+    """One cell of the table: ``17``, or ``16 of 17`` where one failed."""
+    tried = [check for check in checks if not check.skipped]
+    if not tried:
+        return "not tried" if checks else ""
+    good = sum(check.ok for check in tried)
+    return str(good) if good == len(tried) else f"{good} of {len(tried)}"
+
+
+def show(title: str, report: VerifyReport, console: Console) -> None:
+    """Print the table, then what failed and what was not tried."""
+    columns, rows = report.table()
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_footer=True)
+    table.add_column("checks that held", footer="seconds")
+    for name in columns:
+        took = sum(check.seconds for check in report.checks if check.root == name)
+        table.add_column(name, footer=f"{took:.0f}", justify="right")
+    for where, row in rows.items():
+        good = {name: all(check.ok for check in row.get(name, ())) for name in columns}
+        cells = [Text(summary(row.get(name, ())), "green" if good[name] else "bold red") for name in columns]
+        table.add_row(Text(where), *cells)
+    console.print(table)
+    for word, checks in (("not tried", report.skipped), ("failed", report.failures)):
+        for check in checks:
+            said = f"{word}: {check.root}: {check.where}: {check.name}: {check.detail}"
+            console.print(said, markup=False, soft_wrap=True)
+    passed = len(report.checks) - len(report.failures) - len(report.skipped)
+    console.print(f"{passed} checks passed, {len(report.failures)} failed, {len(report.skipped)} not tried")
+
+
+def skipped(where: str, name: str, fact: str, root: str = HERE) -> Check:
+    """A check that could not be tried here: it is counted and said."""
+    return Check(root, where, name, ok=True, detail=fact, seconds=0.0, skipped=True)
+
+
+def failed(where: str, name: str, fact: str, root: str = HERE) -> Check:
+    """A check that did not hold."""
+    return Check(root, where, name, ok=False, detail=fact, seconds=0.0)
+
+
+def probed(
+    argv: tuple[str, ...],
+    env: Mapping[str, str] | None,
+    where: str,
+    *,
+    root: str = HERE,
+    user: int | None = None,
+) -> tuple[Check, ...]:
+    """Run ``inside/probe.py`` and take its rows over.
+
+    Args:
+        argv: how it is run.
+        env: the whole environment; None: ours (bubblewrap clears it).
+        where: the surrounding.
+        root: the root it runs in.
+        user: uid to run as, see ``process.run``.
+    """
+    try:
+        result = process.run(argv, env=env, cwd=Path("/"), user=user).output
+        rows = json.loads(result.splitlines()[-1])
+    except (process.ProgramError, ValueError, IndexError) as error:
+        said = error.result.output[-2000:] if isinstance(error, process.ProgramError) else str(error)
+        return (failed(where, "start", said, root),)
+    return tuple(Check(root, where, **row) for row in rows)

@@ -1,0 +1,139 @@
+"""Hostile and unlucky surroundings, as data: what a user's machine may be like, and how to make it here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from manypython import process
+from manypython.model.errors import HostToolError
+from manypython.model.tree import Tree
+from manypython.verify import inside
+
+NOBODY = 65534
+_USUAL = "/opt/py thon"
+_PROGRAMS = "/opt/inside"
+PROBE = ("-I", "-B", f"{_PROGRAMS}/probe.py")
+"""How the probe is run there."""
+_TRAPS = "/opt/traps"
+"""Files that are no libraries, by the names our libraries usually have."""
+_SONAMES = (
+    "libssl.so.3", "libcrypto.so.3", "libffi.so.8", "libz.so.1", "libsqlite3.so.0", "liblzma.so.5",
+    "libbz2.so.1.0", "libncursesw.so.6", "libexpat.so.1", "libpython3.so",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Surrounding:
+    """One kind of machine."""
+
+    name: str
+    env: tuple[tuple[str, str], ...] = ()
+    """The whole environment: it is empty else."""
+    place: str = _USUAL
+    """Where the tree is unpacked."""
+    called: str = ""
+    """What is called instead of ``bin/python3``: a path below ``links``, or of an overlay."""
+    links: tuple[tuple[str, str], ...] = ()
+    """Symbolic links: path and target."""
+    proc: bool = True
+    user: int = NOBODY
+    restrict: tuple[str, ...] = ()
+    """Words for ``inside/restrict.py``."""
+
+
+PLAIN = Surrounding("plain")
+SURROUNDINGS = (
+    PLAIN,
+    Surrounding("no /proc", proc=False),
+    Surrounding("noexec /tmp", restrict=("noexec-tmp",)),
+    Surrounding("C locale", env=(("LC_ALL", "C"), ("HOME", "/nonexistent"))),
+    Surrounding("a locale that is not installed", env=(("LC_ALL", "tlh_XX.ISO-8859-1"),)),
+    Surrounding("a user without a passwd entry", user=12345),
+    Surrounding("a prefix of 200 characters", place="/opt/" + "n" * 195),
+    Surrounding("a prefix with quotes, $ and \N{LATIN SMALL LETTER U WITH DIAERESIS}",
+                place="/opt/it's \"$HOME\" f\N{LATIN SMALL LETTER U WITH DIAERESIS}r"),
+    Surrounding(
+        "a chain of symlinks",
+        called="/opt/links/python",
+        links=(
+            ("/opt/links/python", "../more links/a"),
+            ("/opt/more links/a", "/opt/links/b"),
+            ("/opt/links/b", f"{_USUAL}/bin/python3"),
+        ),
+    ),
+    Surrounding("a read-only overlay", called="/opt/over/bin/python3", restrict=("overlay",)),
+    Surrounding("a foreign LD_LIBRARY_PATH", env=(("LD_LIBRARY_PATH", _TRAPS),)),
+    Surrounding("a foreign PYTHONHOME", env=(("PYTHONHOME", "/usr"), ("PYTHONPATH", _TRAPS))),
+    Surrounding("newer system calls missing", restrict=("enosys",)),
+    Surrounding("newer system calls forbidden", restrict=("eperm",)),
+    Surrounding("memory deny write execute", restrict=("mdwe",)),
+)  # fmt: skip
+
+
+def command(
+    mounts: tuple[str, ...], tree: Tree, surrounding: Surrounding, words: tuple[str, ...]
+) -> tuple[str, ...]:
+    """How to run the tree's interpreter in a root: bubblewrap's arguments (bwrap(1)).
+
+    Nothing of this machine is there but the kernel: no network, no environment, no capability
+    (but to mount, where the surrounding is made of mounts, and given up before the product starts).
+
+    Args:
+        mounts: bubblewrap's arguments that lay the root.
+        tree: mounted read-only.
+        surrounding: what else the machine is like.
+        words: what the interpreter is given.
+    """
+    links = [part for path, target in surrounding.links for part in ("--symlink", target, path)]
+    python = surrounding.called or f"{surrounding.place}/bin/python3"
+    become: tuple[str, ...] = (python, *words)
+    if surrounding.restrict:
+        real = f"{surrounding.place}/bin/{tree.executable.name}"
+        become = (real, "-I", "-B", f"{_PROGRAMS}/restrict.py", *surrounding.restrict, "--", *become)
+    programs = Path(inside.__file__).parent
+    traps = [
+        part for name in _SONAMES for part in ("--ro-bind", str(programs / "probe.py"), f"{_TRAPS}/{name}")
+    ]
+    return (
+        bubblewrap(), "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session",
+        "--uid", str(surrounding.user), "--gid", str(surrounding.user), "--clearenv",
+        *(part for name, value in surrounding.env for part in ("--setenv", name, value)),
+        *mounts, "--tmpfs", "/opt", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run", "--chdir", "/tmp",
+        *(("--proc", "/proc") if surrounding.proc else ("--tmpfs", "/proc")),
+        "--ro-bind", str(tree.root), surrounding.place,
+        "--ro-bind", str(programs), _PROGRAMS, *traps,
+        "--ro-bind", str(tree.root), "/opt/lower", "--dir", "/opt/upper", "--dir", "/opt/over",
+        *links, *(("--cap-add", "CAP_SYS_ADMIN") if surrounding.restrict else ()),
+        *become,
+    )  # fmt: skip
+
+
+def bubblewrap() -> str:
+    """The ``bwrap`` program.
+
+    Raises:
+        HostToolError: it is not installed.
+    """
+    found = shutil.which("bwrap")
+    if found is None:
+        raise HostToolError(
+            "foreign roots need bubblewrap: bwrap is missing",
+            remedy="run: apt-get install -y bubblewrap   (Fedora, RHEL: dnf install -y bubblewrap)",
+        )
+    return found
+
+
+def works() -> str:
+    """Why no foreign root can be entered here; empty where it can.
+
+    In a container user namespaces are often forbidden.
+    """
+    try:
+        words = (bubblewrap(), "--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "/bin/true")
+    except HostToolError as error:
+        return error.message
+    done = process.run(words, env=dict(os.environ), check=False)
+    return "" if done.returncode == 0 else f"bubblewrap does not work here: {done.output.strip()}"

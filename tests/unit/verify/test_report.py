@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from manypython.verify.page import page
+from manypython.verify.report import Check, VerifyReport, failed, probed, show, skipped, summary
+
+REPORT = VerifyReport(
+    (
+        Check("this machine", "moved", "prefix", ok=True, detail="/x", seconds=0.5),
+        Check("debian-12", "plain", "prefix", ok=True, detail="/x", seconds=0.25),
+        failed("plain", "tls", "no <handshake> & \N{SNOWMAN}", "debian-12"),
+        skipped("no /proc", "loaded_from", "no /proc to read it from", "debian-12"),
+    )
+)
+
+
+def test_the_table_has_a_column_for_each_root_and_a_row_for_each_surrounding() -> None:
+    columns, rows = REPORT.table()
+    assert columns == ("this machine", "debian-12")
+    assert list(rows) == ["moved", "plain", "no /proc"]
+    assert [summary(rows["plain"].get(name, ())) for name in columns] == ["", "1 of 2"]
+    assert summary(rows["no /proc"]["debian-12"]) == "not tried"
+
+
+def test_on_the_terminal_what_failed_is_told_whole() -> None:
+    text = io.StringIO()
+    show("python3.13", REPORT, Console(file=text, width=100))
+    assert "failed: debian-12: plain: tls: no <handshake> & \N{SNOWMAN}" in text.getvalue()
+    assert "not tried: debian-12: no /proc: loaded_from: no /proc to read it from" in text.getvalue()
+    assert "2 checks passed, 1 failed, 1 not tried" in text.getvalue()
+
+
+def test_the_page_is_whole_and_quotes_what_it_shows() -> None:
+    text = page("python3.13 <x>", REPORT)
+    assert "no &lt;handshake&gt; &amp; \N{SNOWMAN}" in text
+    assert "<handshake>" not in text
+    assert "python3.13 &lt;x&gt;" in text
+    assert "2 passed, 1 failed" in text
+    assert "src=" not in text
+    assert "<script" not in text
+
+
+def test_the_report_for_machines_says_whether_all_is_well() -> None:
+    assert REPORT.as_json()["ok"] is False
+    assert VerifyReport(REPORT.checks[:2]).as_json()["ok"] is True
+    assert REPORT.as_json()["checks"][2]["root"] == "debian-12"
+
+
+def test_a_probe_that_does_not_start_is_one_failed_check() -> None:
+    (check,) = probed(("/bin/sh", "-c", "echo broken; exit 3"), {}, "moved")
+    assert (check.ok, check.name, check.detail) == (False, "start", "broken\n")
+    (check,) = probed(("/bin/sh", "-c", "echo no rows"), {}, "moved")
+    assert check.ok is False
+    (check,) = probed(("/nonexistent/python",), {}, "moved")
+    assert "No such file" in check.detail

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from manypython.model.errors import HostToolError, UsageError
+from manypython.model.target import Architecture, Target
+from manypython.progress import Reporter
+from manypython.verify import foreign, roots
+from manypython.verify.roots import ROOTS
+
+QUIET = Reporter(quiet=True)
+X86_64 = Architecture.X86_64
+
+
+def test_all_and_names_select_each_root_once() -> None:
+    assert [root.name for root in roots.select(["debian-12", "all", "debian-12"])][:2] == [
+        "debian-12",
+        "glibc-2.17",
+    ]
+    assert len(roots.select(["all", "debian-13"])) == len(ROOTS)
+    with pytest.raises(UsageError, match="no root 'debian-9'"):
+        roots.select(["debian-9"])
+
+
+def test_the_old_glibc_is_made_once_listed_and_removed(tmp_path: Path) -> None:
+    root = ROOTS["glibc-2.17"]
+    folder = roots.create(root, X86_64, tmp_path, QUIET)
+    assert (folder / "ld-2.17.so").stat().st_mode & 0o111
+    stamp = folder.stat().st_mtime_ns
+    assert roots.create(root, X86_64, tmp_path, QUIET).stat().st_mtime_ns == stamp
+    assert roots.made(tmp_path)[folder.name] > 1_000_000
+    assert roots.remove(root, X86_64, tmp_path)
+    assert not roots.remove(root, X86_64, tmp_path)
+    assert roots.made(tmp_path) == {}
+    assert [path.suffix for path in (tmp_path / "roots").iterdir()] == [".lock"]
+
+
+def test_a_root_that_cannot_be_made_leaves_nothing_and_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "debootstrap").write_text("#!/bin/sh\nmkdir -p $4/usr\necho 'E: no such mirror'\nexit 1\n")
+    (programs / "debootstrap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    monkeypatch.setenv("MANYPYTHON_DEBIAN_MIRROR", "http://localhost/debian")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    with pytest.raises(HostToolError, match="E: no such mirror"):
+        roots.create(ROOTS["debian-12"], X86_64, tmp_path, QUIET)
+    assert roots.made(tmp_path) == {}
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(HostToolError, match="can only be made by root"):
+        roots.create(ROOTS["debian-12"], X86_64, tmp_path, QUIET)
+
+
+def test_a_target_promises_only_roots_with_its_glibc() -> None:
+    machine = subprocess.run(("uname", "-m"), capture_output=True, text=True, check=True).stdout.strip()
+    newer = Target.parse(f"{machine}-manylinux_2_31")
+    refused = [root.name for root in ROOTS.values() if foreign.refused(root, newer)]
+    assert refused == ["glibc-2.17"]
+    other = Target.parse("aarch64-manylinux_2_17" if machine == "x86_64" else "x86_64-manylinux_2_17")
+    assert all(foreign.refused(root, other) for root in ROOTS.values())
