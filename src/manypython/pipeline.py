@@ -248,7 +248,9 @@ def _examine(
 ) -> VerifyReport:
     """Everything that is tried. ``modules`` must be there; empty: those that are."""
     probing = ("full" if modules else "foreign", *sorted(modules or done.tree.extension_modules()))
-    subject = Subject(done.tree, done.target, probing, options.cache, options.reporter, options.jobs)
+    subject = Subject(
+        done.tree, done.target, probing, bool(modules), options.cache, options.reporter, options.jobs
+    )
     return examine(subject, done.report, done.forbidden, chosen, install=options.install_host_tools)
 
 

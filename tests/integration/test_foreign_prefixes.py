@@ -83,7 +83,7 @@ def proved(root: Root, tree: Path) -> dict[str, str]:
     seen = root.prove(tree, "foreign", sorted(opened.extension_modules()))
     assert seen["rest"] == "glibc 2.41"
     said = root.run(tree, "-c", (
-        "import subprocess, sys, venv; venv.create('/tmp/e', with_pip=True)\n"
+        "import subprocess, sys, venv; venv.create('/tmp/e', with_pip=True, symlinks=True)\n"
         "print(subprocess.run(['/tmp/e/bin/pip', '--version'], capture_output=True, text=True).stdout)"
     ))  # fmt: skip
     assert "/tmp/e/lib" in said

@@ -19,6 +19,7 @@ from manypython.model.tree import Tree, VerifiedTree
 from manypython.repair.audit import AuditReport, require
 from manypython.verify import foreign, inside, packages, roots, surroundings
 from manypython.verify.foreign import Subject
+from manypython.verify.hardening import weaknesses
 from manypython.verify.report import HERE, Check, VerifyReport, failed, probed, skipped
 from manypython.verify.scan import scan
 
@@ -62,7 +63,10 @@ def examine(
         trial = Trial(subject, report, forbidden, scratch)
         with ThreadPoolExecutor(subject.jobs) as pool:
             _timed(trial, "tree", "audit", lambda: _audit(trial))
-            reading = pool.submit(_timed, trial, "tree", "scan", lambda: _scan(trial))
+            reading = [
+                pool.submit(_timed, trial, "tree", "scan", lambda: _scan(trial)),
+                pool.submit(_timed, trial, "tree", "hardening", lambda: _hardening(trial)),
+            ]
             first = _copy(subject.tree, scratch / _FIRST)
             _probe(trial, "moved", (str(first.executable),), {"HOME": str(scratch)})
             second = replace(first, root=scratch / _place(trial))
@@ -70,7 +74,7 @@ def examine(
             first.root.rename(second.root)
             _freeze(second.root)
             before = _listing(second.root)
-            for future in (reading, *(pool.submit(job) for job in _jobs(trial, second))):
+            for future in (*reading, *(pool.submit(job) for job in _jobs(trial, second))):
                 future.result()
         _timed(trial, "read-only", "unchanged", lambda: _unchanged(before, second.root))
     abroad = foreign.examine(subject, chosen, surroundings.SURROUNDINGS, install=install)
@@ -132,11 +136,21 @@ def _audit(trial: Trial) -> str:
 
 
 def _scan(trial: Trial) -> str:
-    found = scan(trial.subject.tree, trial.forbidden)
+    _none(scan(trial.subject.tree, trial.forbidden))
+    return "no build path, no old prefix"
+
+
+def _hardening(trial: Trial) -> str:
+    if not trial.subject.ours:
+        raise NotTriedError("somebody else compiled it")
+    _none(weaknesses(trial.subject.tree))
+    return "every ELF file is protected, no symbol clashes"
+
+
+def _none(found: tuple[str, ...]) -> None:
     if found:
         more = f"; {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise VerifyError("; ".join(found[:_SHOWN]) + more)
-    return "no build path, no old prefix"
 
 
 def _probe(
@@ -241,10 +255,17 @@ def _run(argv: tuple[str, ...], env: Mapping[str, str]) -> str:
     return process.run(argv, env=env, cwd=Path("/"), user=_unprivileged()).output
 
 
+class NotTriedError(Exception):
+    """A check that does not apply, with the reason."""
+
+
 def _timed(trial: Trial, where: str, name: str, work: Callable[[], str]) -> None:
     begun = time.monotonic()
     try:
         ok, detail = True, work()
+    except NotTriedError as reason:
+        trial.checks.append(skipped(where, name, str(reason)))
+        return
     except ManypythonError as error:
         ok, detail = False, error.message
     except process.ProgramError as error:

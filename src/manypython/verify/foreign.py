@@ -26,6 +26,8 @@ class Subject:
     target: Target
     probing: tuple[str, ...]
     """What ``inside/probe.py`` is told: its kind, and the modules that must be there."""
+    ours: bool
+    """Whether we compiled it, and not somebody else."""
     cache: Path
     """Where roots are kept."""
     reporter: Reporter

@@ -36,7 +36,14 @@ _SOURCE = """
 static PyObject *answer(PyObject *self, PyObject *args) { return PyLong_FromLong(42); }
 static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, 0}, {0}};
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_hello", 0, -1, methods};
-PyMODINIT_FUNC PyInit__hello(void) { return PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit__hello(void)
+{
+    PyObject *made = PyModule_Create(&module);
+#ifdef Py_GIL_DISABLED
+    if (made) PyUnstable_Module_SetGIL(made, Py_MOD_GIL_NOT_USED);
+#endif
+    return made;
+}
 """
 
 

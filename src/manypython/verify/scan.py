@@ -16,6 +16,8 @@ _NEUTRAL_ALLOWED = (
 _NEUTRAL = re.compile(
     rb"(?<![\w./-])" + re.escape(NEUTRAL_PREFIX.encode()) + rb"/(?:bin|lib|include|share)\b"
 )
+_OURS = re.compile(rb"/manypython/(?:work|builds|toolchains|zig)/")
+"""Folders of our own cache, on whatever machine the tree was built."""
 _GENERIC = re.compile(r"lib/lib(?!python3)[^/]*\.so[^/]*$")
 
 
@@ -47,6 +49,8 @@ def scan(tree: Tree, forbidden: tuple[str, ...]) -> tuple[str, ...]:
                 facts.append(f"{relative}: writable by all, or setuid")
             data = path.read_bytes()
             facts += [f"{relative}: names {text}" for text, needle in needles if needle in data]
+            if _OURS.search(data):
+                facts.append(f"{relative}: names a folder of the build")
             # in ELF files it is getpath's last resort, and OpenSSL's and ncurses' install folders
             allowed = data[:4] == b"\x7fELF" or any(p.match(relative) for p in _NEUTRAL_ALLOWED)
             if _NEUTRAL.search(data) and not allowed:

@@ -124,6 +124,7 @@ _ELSEWHERE = {
         "multiprocessing.popen_spawn_win32", "_*os_support",
     ),
     "Tk, which a tree may lack": ("idlelib*", "tkinter*", "turtle*"),
+    "left over from Python 2": ("lib2to3.pgen2.conv",),
     "databases, left out for their licence": ("dbm.gnu", "dbm.ndbm"),
     "a curses library of the host's, for want of our own": ("_pyrepl._minimal_curses",),
     "how Debian's own interpreter was configured": ("_sysconfigdata_*",),
@@ -136,6 +137,8 @@ _PROGRAMS = ("*__main__", "antigravity", "idlelib.idle", "idlelib.pyshell", "tur
 
 def check_stdlib() -> str:
     """Every module of the standard library imports."""
+    if PYPY:
+        raise NotHereError("PyPy keeps what it was built with in the same folder")
     folder = os.path.dirname(os.__file__)
     names = {*sys.builtin_module_names, *_modules_below(folder)}
     names = {name for name in names if not any(fnmatch(name, pattern) for pattern in _PROGRAMS)}

@@ -1,0 +1,62 @@
+"""What protects each ELF file that we ship, and what clashes between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+from manypython.model.tree import GRAFTS, Tree
+from manypython.repair.elf import Hardening, elf_paths, hardening
+
+_SMALL = 16_384
+"""Bytes of code below which a file may have no frame to guard."""
+_PLAIN = frozenset(
+    f"{prefix}{name}"
+    for prefix in ("", "v")
+    for name in ("printf", "fprintf", "sprintf", "snprintf", "dprintf", "asprintf")
+)
+"""With ``_FORTIFY_SOURCE`` each call of these becomes one of its checked twin (``__printf_chk``)."""
+_LINKER = frozenset(
+    ("_init", "_fini", "_start", "_edata", "_end", "__bss_start", "data_start", "__data_start")
+)
+"""What linkers define in every file."""
+
+
+def weaknesses(tree: Tree) -> tuple[str, ...]:
+    """Everything that leaves a file of a tree less protected than it could be.
+
+    Returns:
+        One fact per finding, with the file's path.
+
+    Raises:
+        AuditError: a file is broken.
+    """
+    found: list[str] = []
+    exporting: dict[str, frozenset[str]] = {}
+    for path in elf_paths(tree.root):
+        name, facts = path.relative_to(tree.root).as_posix(), hardening(path)
+        found += [f"{name}: {fact}" for fact in _facts(facts)]
+        if path == tree.executable or name.startswith(f"{GRAFTS}/"):
+            exporting[name] = facts.exported - _LINKER
+    for (one, symbols), (other, others) in combinations(exporting.items(), 2):
+        if clash := sorted(symbols & others):
+            found.append(f"{one} and {Path(other).name}: both export {', '.join(clash[:5])}")
+    return tuple(found)
+
+
+def _facts(facts: Hardening) -> Iterator[str]:
+    if not facts.relro:
+        yield "no RELRO segment (-z relro)"
+    if not facts.bind_now:
+        yield "symbols are bound late (-z now)"
+    if facts.executable_stack:
+        yield "executable stack"
+    if facts.text_relocations:
+        yield "text relocations"
+    if facts.writable_code:
+        yield "a segment that is writable and executable"
+    if not facts.canary and facts.code > _SMALL:
+        yield "no stack protector"
+    if plain := sorted(facts.wanted & _PLAIN):
+        yield f"not fortified: calls {', '.join(plain)}"
