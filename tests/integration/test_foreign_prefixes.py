@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -131,13 +130,12 @@ def test_debians_own_python(
     _, tree = repaired(cli, interpreter, tmp_path)
     proved(trixie, tree)
     assert not list(tree.rglob("EXTERNALLY-MANAGED"))
-    assert not list(tree.rglob("dist-packages"))
+    assert [os.readlink(path) for path in tree.rglob("dist-packages")] == ["site-packages"]
     assert not (tree / "bin/git").exists()
-    paths = json.loads(trixie.run(tree, "-c", (
-        "import json, site, sysconfig; print(json.dumps([sysconfig.get_path('purelib'), site.getsitepackages()]))"
-    )))  # fmt: skip
-    assert paths[0] == f"/opt/py thon/lib/{interpreter.name}/site-packages"
-    assert paths[0] in paths[1]
+    said = trixie.run(tree, "-c", (
+        "import os, sys, sysconfig; print(sysconfig.get_path('purelib') in map(os.path.realpath, sys.path))"
+    ))  # fmt: skip
+    assert said.strip() == "True", "what pip installs is found"
 
 
 def test_pypy(

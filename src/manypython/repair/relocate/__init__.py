@@ -112,10 +112,14 @@ def _special(
 
 
 def _schemes(tree: Tree) -> Iterator[tuple[Path, str, str]]:
-    """The two modules that say where packages go, where a distribution changed them."""
-    for name in ("site.py", "sysconfig.py", "sysconfig/__init__.py"):
+    """The modules that say where packages go and come from, where a distribution changed them."""
+    for name, patched in (
+        ("sysconfig.py", files.usual_scheme),
+        ("sysconfig/__init__.py", files.usual_scheme),
+        ("ensurepip/__init__.py", files.own_wheels),
+    ):
         path = tree.stdlib / name
-        if path.is_file() and (new := files.usual_scheme(text := _read(path))) != text:
+        if path.is_file() and (new := patched(text := _read(path))) != text:
             yield path, new, "scheme"
 
 
@@ -137,6 +141,14 @@ def _links(tree: Tree, prefix: str) -> Iterator[Edit]:
         path = tree.root / "bin" / link
         if path != tree.executable and (not path.is_symlink() or os.readlink(path) != name):
             yield Symlink(PurePosixPath("bin", link), name)
+    # Debian's site looks there, and from 3.11 on it is frozen into the interpreter
+    debians = tree.stdlib / "dist-packages"
+    site = tree.stdlib / "site.py"
+    if site.is_file() and "dist-packages" in _read(site) and not debians.is_symlink():
+        yield Symlink(_relative(tree, debians), "site-packages")
+        readme = debians.with_name("site-packages") / "README.txt"
+        if not readme.parent.is_dir():  # an archive keeps no empty folder
+            yield WriteText(_relative(tree, readme), "Installed packages go here.\n", "scheme")
     for folder, folders, names in os.walk(tree.root):
         for entry in sorted(folders + names):
             path = Path(folder, entry)

@@ -73,12 +73,16 @@ def _relative(value: Any, old_prefix: str) -> Any:  # noqa: ANN401  (JSON)
 
 
 def usual_scheme(text: str) -> str:
-    """``sysconfig`` and ``site`` of Debian with CPython's own scheme: packages go to ``site-packages``.
+    """``sysconfig`` of Debian with CPython's own scheme: packages go to ``site-packages``.
 
     Debian's ``posix_local`` installs below ``PREFIX/local``, which makes sense in ``/usr`` only.
     """
-    text = re.sub(r"(prefix_scheme = |return )'posix_local'", r"\1'posix_prefix'", text)
-    return re.sub(r"(?m)^( +is_virtual_environment = ).*$", r"\1True  # site-packages is ours", text)
+    return re.sub(r"(prefix_scheme = |return )'posix_local'", r"\1'posix_prefix'", text)
+
+
+def own_wheels(text: str) -> str:
+    """``ensurepip`` of Debian's PyPy with the wheels of the tree, not those of ``/usr``."""
+    return re.sub(r"(?<!base_prefix \+ )'/usr(/share/python-wheels)", r"sys.base_prefix + '\1", text)
 
 
 def record(text: str, changed: dict[str, bytes]) -> str:

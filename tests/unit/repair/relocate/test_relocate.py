@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig as host_sysconfig
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -304,12 +304,24 @@ def test_in_a_shared_prefix_the_hosts_programs_stay_the_hosts() -> None:
         ("            prefix_scheme = 'posix_local'\n", "            prefix_scheme = 'posix_prefix'\n"),
         ("                return 'posix_local'\n", "                return 'posix_prefix'\n"),
         ("    'posix_local': {\n", "    'posix_local': {\n"),
-        (
-            '    is_virtual_environment = sys.base_prefix != sys.prefix or hasattr(sys, "real_prefix")\n',
-            "    is_virtual_environment = True  # site-packages is ours\n",
-        ),
     ],
 )
 def test_debians_install_scheme_becomes_the_usual_one(before: str, after: str) -> None:
     assert files.usual_scheme(before) == after
     assert files.usual_scheme(after) == after
+
+
+def test_debians_pypy_finds_the_wheels_of_the_tree() -> None:
+    before = "glob('/usr/share/python-wheels/pip-*.whl'), join('/usr/share/python-wheels', name)"
+    after = files.own_wheels(before)
+    assert after.count("sys.base_prefix + '/share/python-wheels") == 2
+    assert files.own_wheels(after) == after
+
+
+def test_where_debians_frozen_site_looks_is_a_link_to_site_packages(prefix: Tree) -> None:
+    (prefix.stdlib / "site.py").write_text("path = 'dist-packages'\n")
+    (prefix.stdlib / "site-packages").mkdir(exist_ok=True)
+    link = PurePosixPath("lib", prefix.name, "dist-packages")
+    assert Symlink(link, "site-packages") in plan_relocate(prefix)
+    (prefix.root / link).symlink_to("site-packages")
+    assert Symlink(link, "site-packages") not in plan_relocate(prefix)
