@@ -317,7 +317,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(
         commands, "verify", _verify,
         "prove a tree or an archive portable: move it, freeze it, call it from everywhere, and elsewhere",
-        "manypython verify ./python", "manypython verify dist/cpython-3.13.5+….tar.gz --root all",
+        "manypython verify ./python", "manypython verify dist/cpython-3.13.15+20261121-x86_64-unknown-linux-gnu-install_only.zip --root all",
         "manypython verify ./python --root debian-12 --root glibc-2.17 --html report.html --json report.json",
         _TREE_OR_ARCHIVE, _TARGET_FOUND, *_REPORTS, _HOST_TOOLS, *_CACHE,
     )  # fmt: skip

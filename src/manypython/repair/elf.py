@@ -298,7 +298,8 @@ def _hardening(elf: ELFFile) -> Hardening:
         exported=frozenset(
             symbol.name
             for symbol in symbols
-            if symbol["st_shndx"] != "SHN_UNDEF" and symbol["st_info"]["bind"] != "STB_LOCAL"
+            # absolute ones are the names of symbol versions
+            if symbol["st_shndx"] not in ("SHN_UNDEF", "SHN_ABS") and symbol["st_info"]["bind"] != "STB_LOCAL"
         ),
     )
 

@@ -12,11 +12,12 @@ from manypython.repair.elf import Hardening, elf_paths, hardening
 _SMALL = 16_384
 """Bytes of code below which a file may have no frame to guard."""
 _PLAIN = frozenset(
-    f"{prefix}{name}"
-    for prefix in ("", "v")
-    for name in ("printf", "fprintf", "sprintf", "snprintf", "dprintf", "asprintf")
+    f"{prefix}{name}" for prefix in ("", "v") for name in ("printf", "fprintf", "dprintf", "asprintf")
 )
-"""With ``_FORTIFY_SOURCE`` each call of these becomes one of its checked twin (``__printf_chk``)."""
+"""With ``_FORTIFY_SOURCE`` each call of these becomes one of its checked twin (``__printf_chk``).
+
+Not ``snprintf`` and its like: GCC calls them plainly where it cannot know the buffer's size.
+"""
 _LINKER = frozenset(
     ("_init", "_fini", "_start", "_edata", "_end", "__bss_start", "data_start", "__data_start")
 )
