@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -213,8 +214,9 @@ def _carry_out(arguments: argparse.Namespace, tree: Tree, plan: Plan) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     options = _options(arguments, Path())
     chosen = roots.select(arguments.root)
+    tests = _tests(arguments)
     with pipeline.opened_tree(arguments.tree, options) as tree:
-        report, done = pipeline.examined(tree, arguments.target, options, chosen)
+        report, done = pipeline.examined(tree, arguments.target, options, chosen, tests)
     title = f"{done.tree.name} {done.tree.version} for {done.target}"
     for path, text in ((arguments.html, page(title, report)), (arguments.json, _as_json(report.as_json()))):
         if path == _STDOUT:
@@ -224,6 +226,20 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.json != _STDOUT:
         show(title, report, Console(highlight=False))
     return VerifyError.exit_code if report.failures else 0
+
+
+def _tests(arguments: argparse.Namespace) -> Path | None:
+    """The archive of CPython's tests for ``--full``: the one given, or the one beside the archive."""
+    if not arguments.full:
+        return None
+    beside = arguments.tree.with_name(re.sub(r"-install_only\..*", "-tests.tar.gz", arguments.tree.name))
+    found: Path = arguments.tests or beside
+    if not found.is_file() or found == arguments.tree:
+        raise UsageError(
+            f"{found}: no archive of CPython's tests",
+            remedy="make leaves one named -tests.tar.gz beside the others; name it with --tests",
+        )
+    return found
 
 
 def _as_json(data: object) -> str:
@@ -317,7 +333,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(
         commands, "verify", _verify,
         "prove a tree or an archive portable: move it, freeze it, call it from everywhere, and elsewhere",
-        "manypython verify ./python", "manypython verify dist/cpython-3.13.15+20261121-x86_64-unknown-linux-gnu-install_only.zip --root all",
+        "manypython verify ./python", "manypython verify dist/cpython-*-install_only.tar.gz --root all",
         "manypython verify ./python --root debian-12 --root glibc-2.17 --html report.html --json report.json",
         _TREE_OR_ARCHIVE, _TARGET_FOUND, *_REPORTS, _HOST_TOOLS, *_CACHE,
     )  # fmt: skip
@@ -484,6 +500,11 @@ _REPORTS: tuple[Argument, ...] = (
             "metavar": "NAME",
             "help": f"also in this foreign root, in every surrounding: {', '.join(roots.ROOTS)}, or all",
         },
+    ),
+    ("--full", {"action": "store_true", "help": "also run CPython's own test suite, in three roots"}),
+    (
+        "--tests",
+        {"type": Path, "metavar": "ARCHIVE", "help": "the suite (default: -tests.tar.gz beside the archive)"},
     ),
     (
         "--json",

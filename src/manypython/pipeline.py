@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from packaging.version import Version
 
+from manypython.archives.members import Member
 from manypython.archives.read import unpack
 from manypython.archives.write import BEST, Effort
 from manypython.build import builder, host_tools, toolchain
@@ -34,8 +36,9 @@ from manypython.repair.copy import copy
 from manypython.repair.edits import Plan
 from manypython.repair.elf import Policies, is_elf
 from manypython.repair.graft import Graft, grafts, plan_graft
-from manypython.repair.prune import is_test_module, plan_prune
+from manypython.repair.prune import is_test_module, plan_prune, tests_of
 from manypython.repair.relocate import old_prefix, plan_relocate
+from manypython.verify import suite
 from manypython.verify.checks import examine, proved
 from manypython.verify.foreign import Subject
 from manypython.verify.report import VerifyReport
@@ -101,7 +104,7 @@ def make(spec: Spec, target: Target | None, method: Method, options: Options) ->
     promised = wanted if method.toolchain == "zig" else target
     with repaired(prefix, promised, options, search=search, build_paths=_build_paths(options)) as done:
         verified, report = _verify(done, options, _shipped_modules(recipe.version))
-        return Made(_pack(verified, _facts(done, options, built), options), report)
+        return Made(_pack(verified, _facts(done, options, built), options, _tests(prefix)), report)
 
 
 def repair(prefix: Path, target: Target | None, options: Options) -> Made:
@@ -196,13 +199,29 @@ def opened_tree(place: Path, options: Options) -> Iterator[Tree]:
 
 
 def examined(
-    tree: Tree, target: Target | None, options: Options, chosen: tuple[Root, ...] = ()
+    tree: Tree,
+    target: Target | None,
+    options: Options,
+    chosen: tuple[Root, ...] = (),
+    tests: Path | None = None,
 ) -> tuple[VerifyReport, Repaired]:
-    """Try everything on a tree that is already repaired, also in foreign roots."""
+    """Try everything on a tree that is already repaired.
+
+    Args:
+        tree: what is tried.
+        target: what it must run on; None: the lowest policy it meets.
+        options: of the run.
+        chosen: foreign roots to try it in.
+        tests: archive of CPython's own test suite, to be run in foreign roots.
+    """
     report, meets = _audited(tree, target)
     done = Repaired(tree, meets, report, _present_grafts(tree), (), ())
     modules = _shipped_modules(tree.version) if told_origin(tree) == "make" else frozenset()
-    return _examine(done, options, modules, chosen), done
+    proof = _examine(done, options, modules, chosen)
+    if tests is not None:
+        subject = _subject(done, options, modules)
+        proof = VerifyReport((*proof.checks, *suite.examine(subject, tests)))
+    return proof, done
 
 
 def pack_tree(tree: Tree, target: Target | None, options: Options) -> Made:
@@ -247,11 +266,15 @@ def _examine(
     done: Repaired, options: Options, modules: frozenset[str], chosen: tuple[Root, ...] = ()
 ) -> VerifyReport:
     """Everything that is tried. ``modules`` must be there; empty: those that are."""
+    subject = _subject(done, options, modules)
+    return examine(subject, done.report, done.forbidden, chosen, install=options.install_host_tools)
+
+
+def _subject(done: Repaired, options: Options, modules: frozenset[str]) -> Subject:
     probing = ("full" if modules else "foreign", *sorted(modules or done.tree.extension_modules()))
-    subject = Subject(
+    return Subject(
         done.tree, done.target, probing, bool(modules), options.cache, options.reporter, options.jobs
     )
-    return examine(subject, done.report, done.forbidden, chosen, install=options.install_host_tools)
 
 
 def _shipped_modules(version: Version) -> frozenset[str]:
@@ -259,9 +282,25 @@ def _shipped_modules(version: Version) -> frozenset[str]:
     return frozenset(name for name in required_modules(version) if not is_test_module(name))
 
 
-def _pack(tree: VerifiedTree, facts: Facts, options: Options) -> tuple[Artifact, ...]:
+def _pack(
+    tree: VerifiedTree, facts: Facts, options: Options, tests: tuple[Member, ...] = ()
+) -> tuple[Artifact, ...]:
     return pack(
-        tree, facts, dist=options.dist, reporter=options.reporter, jobs=options.jobs, effort=options.effort
+        tree,
+        facts,
+        tests=tests,
+        dist=options.dist,
+        reporter=options.reporter,
+        jobs=options.jobs,
+        effort=options.effort,
+    )
+
+
+def _tests(prefix: Tree) -> tuple[Member, ...]:
+    """The standard library's tests of a prefix that we built, as they are."""
+    return tuple(
+        Member(PurePosixPath(path.relative_to(prefix.root)), path, executable=os.access(path, os.X_OK))
+        for path in tests_of(prefix)
     )
 
 

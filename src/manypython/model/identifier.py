@@ -99,7 +99,7 @@ class BuildNumber:
 _ARTIFACT = re.compile(
     r"(?P<implementation>cpython|pypy)-(?P<version>[0-9a-z.]+)\+(?P<build>\d{8})-(?P<arch>[a-z0-9_]+?)-unknown-linux-"
     r"(?P<abi>gnu|musl)(?:-(?P<policy>manylinux_\d+_\d+))?(?:-(?P<variant>freethreaded|debug))?"
-    r"-install_only(?P<suffix>\.tar\.gz|\.tar\.zst|\.zip)"
+    r"-(?P<content>install_only|tests)(?P<suffix>\.tar\.gz|\.tar\.zst|\.zip)"
 )
 
 
@@ -120,6 +120,8 @@ class ArtifactName:
     policy: str = ""
     """``manylinux_2_31``; empty for the usual floor."""
     implementation: str = "cpython"
+    content: str = "install_only"
+    """``tests``: the standard library's tests, to be laid over the other."""
 
     @classmethod
     def parse(cls, text: str) -> ArtifactName:
@@ -144,6 +146,7 @@ class ArtifactName:
             match["variant"] or "",
             match["policy"] or "",
             match["implementation"],
+            match["content"],
         )
         if str(name) != text:
             raise UsageError(f"{text!r} is not written as {name}")
@@ -153,5 +156,5 @@ class ArtifactName:
         marks = "".join(f"-{mark}" for mark in (self.policy, self.variant) if mark)
         return (
             f"{self.implementation}-{self.version}+{self.build}-{self.architecture}-unknown-linux-"
-            f"{self.libc.abi}{marks}-install_only{self.suffix}"
+            f"{self.libc.abi}{marks}-{self.content}{self.suffix}"
         )

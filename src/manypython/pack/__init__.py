@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from manypython.archives import write
@@ -33,6 +33,7 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
     tree: VerifiedTree,
     facts: Facts,
     *,
+    tests: tuple[Member, ...] = (),
     dist: Path,
     reporter: Reporter,
     jobs: int,
@@ -40,9 +41,12 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
 ) -> tuple[Artifact, ...]:
     """Write ``.tar.gz``, ``.tar.zst`` and ``.zip``, each with its ``.sha256``, and the facts.
 
+    The standard library's tests, where there are some, get a ``.tar.gz`` of their own.
+
     Args:
         tree: what is packed; it is only read.
         facts: what the archives say of themselves.
+        tests: members to be laid over the tree.
         dist: the folder they go to.
         reporter: told what is written.
         jobs: archives compressed side by side.
@@ -54,40 +58,40 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
     # a tree that was unpacked from an archive keeps what that said of it
     plain = complete((*_own(facts), *of_folder(tree.root)))
     layered = below(_TOP, plain)
-    members = {
+    wrapped = {
         ".tar.zst": layered,
         ".tar.gz": layered,
         ".zip": complete(pybi.members(tree, facts, plain)),
     }
     variant = "freethreaded" if tree.threaded else "debug" if tree.debug else ""
-    names = {
-        suffix: ArtifactName(
-            tree.version,
-            facts.build,
-            facts.target.architecture,
-            facts.target.libc,
-            suffix,
-            variant,
-            _policy(facts.policy),
-            tree.implementation,
-        )
-        for suffix in members
-    }
+    name = ArtifactName(
+        tree.version,
+        facts.build,
+        facts.target.architecture,
+        facts.target.libc,
+        "",
+        variant,
+        _policy(facts.policy),
+        tree.implementation,
+    )
+    members = {replace(name, suffix=suffix): content for suffix, content in wrapped.items()}
+    if tests:
+        members[replace(name, suffix=".tar.gz", content="tests")] = below(_TOP, tests)
     epoch = facts.build.epoch
     with reporter.step("pack", f"{len(plain)} files"), ProcessPoolExecutor(jobs) as pool:
         running = [
-            pool.submit(write.WRITERS[suffix], dist / str(names[suffix]), members[suffix], epoch, effort)
-            for suffix in members
+            pool.submit(write.WRITERS[each.suffix], dist / str(each), content, epoch, effort)
+            for each, content in members.items()
         ]
         for future in running:
             future.result()
-    artifacts = tuple(_artifact(dist / str(names[suffix])) for suffix in sorted(members))
+    artifacts = tuple(_artifact(path) for path in sorted(dist / str(each) for each in members))
     for artifact in artifacts:
         write.text(
             artifact.path.with_name(f"{artifact.path.name}.sha256"),
             f"{artifact.sha256}  {artifact.path.name}\n",
         )
-    stem = str(names[".zip"]).removesuffix(".zip")
+    stem = str(replace(name, suffix=".zip")).removesuffix(".zip")
     told = next(member for member in plain if str(member.name) == f"{SHARE}/manypython.json")
     write.text(dist / f"{stem}.json", told.read().decode())
     return artifacts

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fnmatch import fnmatch
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from manypython.model.tree import Tree
-from manypython.repair.edits import Plan, Remove
+from manypython.repair.edits import Remove
 
 _TESTS = "tests of the standard library"
 _STDLIB = (
@@ -36,7 +36,7 @@ _ROOT = (
 )
 
 
-def plan_prune(tree: Tree) -> Plan:
+def plan_prune(tree: Tree) -> tuple[Remove, ...]:
     """Everything in a prefix that its portable copy leaves out."""
     found: dict[PurePosixPath, str] = {}
     for base, patterns in ((tree.stdlib, _STDLIB), (tree.root, _ROOT)):
@@ -47,6 +47,17 @@ def plan_prune(tree: Tree) -> Plan:
         Remove(path, reason)
         for path, reason in sorted(found.items())
         if not any(parent in found for parent in path.parents)
+    )
+
+
+def tests_of(tree: Tree) -> tuple[Path, ...]:
+    """The files in a prefix that are the standard library's tests."""
+    roots = [tree.root / edit.path for edit in plan_prune(tree) if edit.reason == _TESTS]
+    return tuple(
+        path
+        for root in roots
+        for path in ((root,) if root.is_file() else sorted(root.rglob("*")))
+        if path.is_file() and path.suffix != ".pyc"
     )
 
 

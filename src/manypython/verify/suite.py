@@ -1,0 +1,214 @@
+"""CPython's own test suite, run from a moved tree in a foreign root, and compared with a list."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import time
+import tomllib
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from importlib import resources
+from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from manypython import process
+from manypython.archives.read import unpack
+from manypython.model.errors import ManypythonError, RecipeError, VerifyError
+from manypython.model.tree import Tree
+from manypython.progress import Reporter
+from manypython.verify import roots
+from manypython.verify.foreign import Subject, refused
+from manypython.verify.report import Check, failed, skipped
+from manypython.verify.roots import Root
+from manypython.verify.surroundings import PLAIN, command
+
+FULL_ROOTS = ("glibc-2.17", "debian-12", "debian-13")
+"""Where ``--full`` runs it."""
+_RESOURCES = "all,-audio,-gui,-largefile,-network,-urlfetch,-walltime"
+"""Of ``-m test``: no sound, screen or network is there; no file of gigabytes is written."""
+_SUMMARY = re.compile(r"^\d+ tests? failed:\n((?:    .*\n)+)", re.MULTILINE)
+_RESULTS = "/results"
+
+
+@dataclass(frozen=True)
+class Known:
+    """Tests that fail, and why."""
+
+    tests: tuple[str, ...]
+    """Identifiers, with ``*`` for many: ``test.test_os.*.test_chmod``."""
+    cause: str
+    roots: tuple[str, ...]
+    """Where; empty: everywhere."""
+    pythons: SpecifierSet
+
+    def covers(self, test: str) -> bool:
+        """Whether it lists a test."""
+        return any(fnmatch(test, pattern) for pattern in self.tests)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of the suite came to."""
+
+    passed: int
+    skipped: int
+    failed: dict[str, str]
+    """Each test that failed, and what it said; a file that ended early is ``test.test_x``."""
+    seconds: float = 0.0
+
+
+def words(folder: str, only: Iterable[str] = (), *, jobs: int) -> tuple[str, ...]:
+    """Arguments for the interpreter: the whole suite, or only some files of it.
+
+    A test that fails beside others is run again alone, and only that counts.
+    """
+    return (
+        "-m", "test", f"-j{jobs}", "-u", _RESOURCES, "--timeout", "600", "--rerun",
+        "--junit-xml", f"{folder}/junit.xml", *only,
+    )  # fmt: skip
+
+
+def run(  # noqa: PLR0913  (what, where, and how)
+    tree: Tree,
+    tests: Path,
+    root: Root,
+    folder: Path,
+    *,
+    reporter: Reporter,
+    jobs: int,
+    only: Iterable[str] = (),
+) -> Outcome:
+    """Run the suite in a root.
+
+    Args:
+        tree: what is tested.
+        tests: the archive of the suite, laid over a copy of the tree.
+        root: where it runs.
+        folder: of that root.
+        reporter: told how far it is.
+        jobs: test files side by side.
+        only: names of test files; none: all.
+    """
+    begun = time.monotonic()
+    with reporter.step(f"CPython's tests in {root.name}") as step, tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch, "python")
+        shutil.copytree(tree.root, place, symlinks=True)
+        _lay_over(tests, place, Path(scratch, "tests"))
+        results = Path(scratch, "results")
+        results.mkdir(mode=0o777)
+        mounts = (*root.mounts(folder), "--bind", str(results), _RESULTS)
+        surrounding = replace(
+            PLAIN, place="/opt/python", env=(("PATH", "/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"))
+        )
+        argv = command(mounts, replace(tree, root=place), surrounding, words(_RESULTS, only, jobs=jobs))
+        result = process.run(argv, log=results / "log", on_line=step.line, check=False)
+        log = (results / "log").read_text(errors="replace")
+        if not (results / "junit.xml").is_file():
+            raise VerifyError(f"{root.name}: CPython's tests did not run:\n{result.output[-2000:]}")
+        seen = outcome((results / "junit.xml").read_text(errors="replace"), log)
+        return replace(seen, seconds=round(time.monotonic() - begun, 1))
+
+
+def examine(subject: Subject, tests: Path) -> tuple[Check, ...]:
+    """Run the suite in each of ``FULL_ROOTS`` and compare what fails with the list.
+
+    Args:
+        subject: what is proved.
+        tests: the archive of the suite.
+    """
+    checks: list[Check] = []
+    for root in roots.select(FULL_ROOTS):
+        if why := refused(root, subject.target):
+            checks.append(skipped("CPython's tests", "suite", why, root.name))
+            continue
+        try:
+            folder = roots.create(root, subject.target.architecture, subject.cache, subject.reporter)
+            seen = run(subject.tree, tests, root, folder, reporter=subject.reporter, jobs=subject.jobs)
+        except ManypythonError as error:
+            checks.append(failed("CPython's tests", "suite", error.message, root.name))
+            continue
+        checks += compare(seen, known(root.name, subject.tree.version), root.name)
+    return tuple(checks)
+
+
+def _lay_over(tests: Path, place: Path, scratch: Path) -> None:
+    unpack(tests, scratch)
+    shutil.copytree(scratch / "python", place, symlinks=True, dirs_exist_ok=True)
+
+
+def outcome(junit: str, log: str) -> Outcome:
+    """Read what ``-m test`` wrote.
+
+    Args:
+        junit: its JUnit file; a test that was run again is in it twice, and the last counts.
+        log: its output, for the files that failed as a whole.
+    """
+    cases: dict[str, ET.Element] = {}
+    for case in ET.fromstring(junit).iter("testcase"):  # noqa: S314  (what our own child wrote)
+        cases[case.get("name", "")] = case
+    failed: dict[str, str] = {}
+    skipped = 0
+    for name, case in cases.items():
+        trouble = next((child for child in case if child.tag in ("failure", "error")), None)
+        if trouble is not None:
+            failed[name] = (trouble.text or "").strip()
+        skipped += case.find("skipped") is not None
+    for file in _files(log):
+        if not any(name.startswith(f"test.{file}.") for name in failed):
+            failed[f"test.{file}"] = "the file failed as a whole, see the log"
+    return Outcome(len(cases) - len(failed) - skipped, skipped, failed)
+
+
+def _files(log: str) -> list[str]:
+    """The last list of failed files in the output of ``-m test``."""
+    lists = _SUMMARY.findall(log)
+    return [name for name in (lists[-1].split() if lists else ()) if name]
+
+
+def known(root: str, version: Version) -> tuple[Known, ...]:
+    """The failures that are listed for a root and a version.
+
+    Raises:
+        RecipeError: the list is wrong.
+    """
+    data = tomllib.loads((resources.files("manypython.verify") / "known_failures.toml").read_text())
+    found = []
+    for number, row in enumerate(data.get("failure", ())):
+        if not row.get("cause") or not row.get("tests") or set(row) - {"tests", "cause", "roots", "pythons"}:
+            raise RecipeError(
+                f"known_failures.toml: failure.{number}: wants tests and cause, and no other key"
+            )
+        entry = Known(
+            tuple(row["tests"]),
+            row["cause"],
+            tuple(row.get("roots", ())),
+            SpecifierSet(row.get("pythons", "")),
+        )
+        if (not entry.roots or root in entry.roots) and entry.pythons.contains(version, prereleases=True):
+            found.append(entry)
+    return tuple(found)
+
+
+def compare(seen: Outcome, listed: tuple[Known, ...], root: str) -> tuple[Check, ...]:
+    """One check for each failure that is not listed and each listed one that is none any more."""
+    where = "CPython's tests"
+    new = [
+        Check(root, where, name, ok=False, detail=said, seconds=0.0)
+        for name, said in sorted(seen.failed.items())
+        if not any(entry.covers(name) for entry in listed)
+    ]
+    stale = [
+        Check(root, where, pattern, ok=False, detail="is listed as failing and does not", seconds=0.0)
+        for entry in listed
+        for pattern in entry.tests
+        if not any(fnmatch(name, pattern) for name in seen.failed)
+    ]
+    said = f"{seen.passed} passed, {seen.skipped} skipped, {len(seen.failed)} failed as listed"
+    rest = Check(root, where, "suite", ok=True, detail=said, seconds=seen.seconds)
+    return (*new, *stale, rest)
