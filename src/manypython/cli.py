@@ -225,7 +225,9 @@ def _verify(arguments: argparse.Namespace) -> int:
             _write(Path(path), text)
     if arguments.json != _STDOUT:
         show(title, report, Console(highlight=False))
-    return VerifyError.exit_code if report.failures else 0
+    if report.failures:
+        raise VerifyError(f"{arguments.tree}: {len(report.failures)} of {len(report.checks)} checks failed")
+    return 0
 
 
 def _tests(arguments: argparse.Namespace) -> Path | None:

@@ -25,6 +25,7 @@ from manypython.repair.audit import audit
 from manypython.repair.graft import plan_graft
 from manypython.repair.prune import is_test_module
 from manypython.repair.relocate import plan_relocate
+from manypython.verify.surroundings import SURROUNDINGS
 
 if TYPE_CHECKING:
     from conftest import Made
@@ -51,16 +52,32 @@ def test_the_archives_are_what_their_checksums_say(made: Made) -> None:
 def test_the_whole_first_ring_of_proof_was_run(made: Made) -> None:
     checks = made.data["verify"]["checks"]
     assert made.data["verify"]["ok"]
-    places = {check["where"].split(" (")[0].removesuffix(" root") for check in checks}
-    assert places == {
+    assert {check["where"] for check in checks if check["root"] == "this machine"} == {
         "tree", "moved", "read-only, empty environment", "by PATH", "through a symlink",
-        "foreign LD_LIBRARY_PATH", "venv", "scripts", "glibc 2.17", "read-only",
+        "foreign LD_LIBRARY_PATH", "venv", "scripts", "read-only",
     }  # fmt: skip
-    old = [c for c in checks if c["where"].startswith("glibc 2.17") and c["name"] == "rest"]
+    old = [c for c in checks if c["root"] == "glibc-2.17" and c["name"] == "rest"]
     assert [c["detail"] for c in old] == ["glibc 2.17"]
-    imports = [c["detail"] for c in checks if c["name"] == "imports"]
-    assert len(imports) == 3
-    assert len({detail.split(",")[0] for detail in imports}) == 1
+    uses = [c["detail"] for c in checks if c["name"] == "uses"]
+    assert len(uses) == 3
+    assert len(set(uses)) == 1
+
+
+def test_the_archive_is_verified_in_a_foreign_root_in_every_surrounding(
+    made: Made, cli: Callable[..., Any], tmp_path: Path, host_packages: Callable[..., None]
+) -> None:
+    host_packages("bubblewrap")
+    page, data = tmp_path / "report.html", tmp_path / "report.json"
+    run = cli(
+        "verify", made.archive("install_only.tar.gz"), "--root", "glibc-2.17", "--html", page, "--json", data
+    )
+    assert run.code == 0, run.out + run.err
+    report = json.loads(data.read_text())
+    seen = {check["where"] for check in report["checks"] if check["root"] == "glibc-2.17"}
+    assert {surrounding.name for surrounding in SURROUNDINGS} <= seen
+    assert [c["where"] for c in report["checks"] if c["skipped"]] == ["no /proc"]
+    assert "passed, 0 failed" in page.read_text()
+    assert "0 failed, 1 not tried" in run.out
 
 
 @pytest.mark.parametrize("suffix", [".tar.gz", ".tar.zst", ".zip"])

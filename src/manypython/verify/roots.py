@@ -20,6 +20,8 @@ from manypython.model.errors import HostToolError, OutputError, UsageError
 from manypython.model.target import Architecture
 from manypython.progress import Reporter, Step
 
+HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
+"""What every machine has in ``/etc/hosts``."""
 _MARK = "/sysroot/lib/"
 _DEBIAN = {Architecture.X86_64: "amd64", Architecture.AARCH64: "arm64"}
 
@@ -161,6 +163,7 @@ def _debootstrap(suite: str, architecture: str, scratch: Path, step: Step) -> No
             remedy=f"see that the mirror can be reached, or name another in {debian.ENVIRONMENT}",
         ) from None
     shutil.rmtree(scratch / "var/cache/apt/archives", ignore_errors=True)
+    (scratch / "etc/hosts").write_text(HOSTS)  # debootstrap leaves it to an installer
 
 
 def _sysroot(architecture: Architecture, scratch: Path) -> None:

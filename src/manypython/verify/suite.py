@@ -19,7 +19,7 @@ from packaging.version import Version
 
 from manypython import process
 from manypython.archives.read import unpack
-from manypython.model.errors import ManypythonError, RecipeError, VerifyError
+from manypython.model.errors import HostToolError, ManypythonError, RecipeError, VerifyError
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.verify import roots
@@ -33,7 +33,7 @@ FULL_ROOTS = ("glibc-2.17", "debian-12", "debian-13")
 _RESOURCES = "all,-audio,-gui,-largefile,-network,-urlfetch,-walltime"
 """Of ``-m test``: no sound, screen or network is there; no file of gigabytes is written."""
 _SUMMARY = re.compile(r"^\d+ tests? failed:\n((?:    .*\n)+)", re.MULTILINE)
-_RESULTS = "/results"
+_RESULTS = "/opt/results"
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,10 @@ def run(  # noqa: PLR0913  (what, where, and how)
         _lay_over(tests, place, Path(scratch, "tests"))
         results = Path(scratch, "results")
         results.mkdir(mode=0o777)
-        mounts = (*root.mounts(folder), "--bind", str(results), _RESULTS)
-        surrounding = replace(
-            PLAIN, place="/opt/python", env=(("PATH", "/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"))
-        )
+        userland = () if root.suite else _userland(Path(scratch, "etc"))
+        mounts = (*root.mounts(folder), *userland)
+        env = (("PATH", "/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"))
+        surrounding = replace(PLAIN, place="/opt/python", env=env, writable=((str(results), _RESULTS),))
         argv = command(mounts, replace(tree, root=place), surrounding, words(_RESULTS, only, jobs=jobs))
         result = process.run(argv, log=results / "log", on_line=step.line, check=False)
         log = (results / "log").read_text(errors="replace")
@@ -135,6 +135,42 @@ def examine(subject: Subject, tests: Path) -> tuple[Check, ...]:
             continue
         checks += compare(seen, known(root.name, subject.tree.version), root.name)
     return tuple(checks)
+
+
+def _userland(etc: Path) -> tuple[str, ...]:
+    """Mounts of a shell, its programs and ``/etc`` for a root that has none: busybox, which needs no libc.
+
+    Raises:
+        HostToolError: this machine has no busybox.
+    """
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        raise HostToolError(
+            "CPython's tests want a shell, and this root has none: busybox is missing",
+            remedy="run: apt-get install -y busybox-static   (Fedora, RHEL: dnf install -y busybox)",
+        )
+    etc.mkdir()
+    for name, text in (
+        ("passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/tmp:/bin/sh\n"),
+        ("group", "root:x:0:\nnogroup:x:65534:\n"),
+        ("hosts", roots.HOSTS),
+        ("services", "http 80/tcp\nftp 21/tcp\n"),
+    ):
+        (etc / name).write_text(text)
+    applets = {*process.run((busybox, "--list")).output.split()} - {"busybox"}
+    links = [part for name in sorted(applets) for part in ("--symlink", "busybox", f"/bin/{name}")]
+    return (
+        "--ro-bind",
+        busybox,
+        "/bin/busybox",
+        *links,
+        "--symlink",
+        "/bin",
+        "/usr/bin",
+        "--ro-bind",
+        str(etc),
+        "/etc",
+    )
 
 
 def _lay_over(tests: Path, place: Path, scratch: Path) -> None:

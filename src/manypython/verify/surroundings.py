@@ -40,6 +40,8 @@ class Surrounding:
     """Symbolic links: path and target."""
     proc: bool = True
     user: int = NOBODY
+    writable: tuple[tuple[str, str], ...] = ()
+    """Folders of this machine that can be written to, and where they are there."""
     restrict: tuple[str, ...] = ()
     """Words for ``inside/restrict.py``."""
 
@@ -106,6 +108,7 @@ def command(
         "--ro-bind", str(tree.root), surrounding.place,
         "--ro-bind", str(programs), _PROGRAMS, *traps,
         "--ro-bind", str(tree.root), "/opt/lower", "--dir", "/opt/upper", "--dir", "/opt/over",
+        *(part for here, there in surrounding.writable for part in ("--bind", here, there)),
         *links, *(("--cap-add", "CAP_SYS_ADMIN") if surrounding.restrict else ()),
         *become,
     )  # fmt: skip
