@@ -16,10 +16,10 @@ import sysconfig
 import warnings
 from collections.abc import Iterator
 
-PLAIN = (bool, int, float, complex, bytes, type(None), frozenset)
+PLAIN = (bool, int, float, complex, bytes, type(None), list)
 SKIPPED = ("test", "tests", "idlelib", "turtledemo", "lib2to3", "site-packages", "__pycache__", "config-")
 ACTING = ("antigravity", "this", "__main__", "_sysconfigdata", "turtle", "tkinter")
-MOVING = ("_start_time", "timezone", "altzone", "daylight", "maxsize_", "_pid", "umask")
+MOVING = ("_start_time", "_startTime", "timezone", "altzone", "daylight", "maxsize_", "_pid", "umask")
 
 
 def module_names() -> Iterator[str]:
@@ -49,9 +49,10 @@ def modules() -> Iterator[tuple[str, str]]:
             continue
         yield f"module {name}", "imports"
         for attribute in dir(module):
-            if attribute.startswith("__") or attribute in MOVING:
+            if attribute.startswith("__") or attribute.endswith("_addr") or attribute in MOVING:
                 continue
             value = getattr(module, attribute, None)
+            value = sorted(map(str, value)) if isinstance(value, frozenset) else value
             shown = repr(value) if isinstance(value, PLAIN) else type(value).__name__
             if "0x" not in shown and "/" not in shown:
                 yield f"name {name}.{attribute}", shown[:200]

@@ -18,7 +18,7 @@ from manypython.model.target import DEFAULT_TARGET
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.verify.roots import ROOTS, create, place
-from manypython.verify.surroundings import PLAIN, PROBE, command
+from manypython.verify.surroundings import PLAIN, PROBE, bubblewrap, command
 
 CACHE = platformdirs.user_cache_path("manypython")
 ARCHITECTURE = DEFAULT_TARGET.architecture
@@ -137,6 +137,18 @@ class Foreign:
         argv = command(tuple(mounts), Tree.open(tree), PLAIN, words)
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def execute(self, program: Path) -> str:
+        """Run a program that stands in a folder of its own."""
+        argv = (
+            bubblewrap(), "--unshare-all", "--die-with-parent", "--clearenv",
+            *ROOTS[self.name].mounts(_root(self.name)),
+            "--tmpfs", "/opt", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp",
+            "--ro-bind", str(program.parent), "/opt/app", f"/opt/app/{program.name}",
+        )  # fmt: skip
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def prove(self, tree: Path, kind: str, modules: list[str]) -> dict[str, str]:

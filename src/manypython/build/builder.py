@@ -26,7 +26,7 @@ from manypython import process
 from manypython.build import cpython, steps
 from manypython.build.sources import FetchedSource
 from manypython.build.toolchain import Toolchain
-from manypython.model.errors import BuildError, OutputError
+from manypython.model.errors import BuildError, OutputError, RecipeError
 from manypython.model.tree import NEUTRAL_PREFIX
 from manypython.progress import Reporter
 from manypython.recipes.model import Recipe
@@ -67,6 +67,8 @@ class Site:
 def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[Built], site: Site) -> str:
     """The digest of everything that decides a build's bytes."""
     facts = {key: value for key, value in asdict(recipe).items() if key not in ("source", "watch")}
+    if not recipe.patches:
+        del facts["patches"]
     inputs = {
         "recipe": {key: str(value) for key, value in sorted(facts.items())},
         "source": sha256,
@@ -74,9 +76,13 @@ def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[Built], site: Sit
         "toolchain": site.toolchain.identity,
         "profile": site.profile_of(recipe),
         "epoch": site.epoch,
-        "code": [_meaning(part) for part in (*_SURROUNDINGS, _step(recipe))],
+        "code": [_meaning(part) for part in (*_SURROUNDINGS, _code(recipe))],
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def _code(recipe: Recipe) -> object:
+    return cpython if recipe.build == "cpython" else _step(recipe)
 
 
 _SURROUNDINGS = (
@@ -88,7 +94,7 @@ _SURROUNDINGS = (
 
 
 def _meaning(part: object) -> str:
-    """The code of a class or function without its comments, layout and docstrings."""
+    """The code of a module or function without its comments, layout and docstrings."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(part)))  # type: ignore[arg-type]
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -204,6 +210,7 @@ def _build(built: Built, needed: tuple[Built, ...], site: Site) -> None:
                 epoch=site.epoch,
                 profile=site.profile_of(recipe),
             )
+            _patch(shop.source, recipe)
             _step(recipe)(shop)
             _tidy(shop)
         (work / "out").replace(built.folder)
@@ -215,6 +222,24 @@ def _root(top: Path, recipe: Recipe) -> Path:
     """The folder that is built: some archives (git's of expat) keep it below their top."""
     nested = top / recipe.folder
     return nested if nested.is_dir() else top
+
+
+def _patch(source: Path, recipe: Recipe) -> None:
+    """Mend the faults of a release that its recipe lists.
+
+    Raises:
+        RecipeError: the text to be replaced does not stand there exactly once.
+    """
+    for number, patch in enumerate(recipe.patches):
+        path = source / patch.file
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if text.count(patch.old) != 1:
+            raise RecipeError(
+                f"{recipe.name}.toml: patches.{number}.old: "
+                f"stands {text.count(patch.old)} times in {patch.file}",
+                remedy="see whether the release has mended it itself; then remove the patch",
+            )
+        path.write_text(text.replace(patch.old, patch.new), encoding="utf-8")
 
 
 def _tidy(shop: steps.Workshop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from manypython.build.steps import Profile, Workshop
@@ -11,6 +12,23 @@ from manypython.model.tree import NEUTRAL_PREFIX, Tree
 from manypython.recipes.catalogue import required_modules
 
 _CONTEXT_LINES = 12
+_ANCHOR = "# If we do not have the real executable's directory, we calculate it.\n"
+_ITSELF = """\
+# Called by a wrong argv[0], or through a link to bin/: the kernel knows where we are (proc(5)).
+# An interpreter at a fixed place falls back on its prefix here; a portable one has none.
+if os_name == 'posix' and not home_was_set and not py_setpath:
+    try:
+        itself = realpath('/proc/self/exe')
+    except OSError:
+        itself = ''
+    lost = not search_up(executable_dir or '', *STDLIB_LANDMARKS)
+    if lost and search_up(dirname(itself), *STDLIB_LANDMARKS):
+        executable_dir = real_executable_dir = dirname(itself)
+        if not executable:
+            executable = real_executable = itself
+
+"""
+"""What is added to ``Modules/getpath.py``."""
 _TRAINED = "Python/ceval.c"
 """The file whose training matters most: the interpreter's loop."""
 
@@ -44,6 +62,8 @@ def build(shop: Workshop) -> None:
         "PANEL_LIBS": "-lpanelw -lncursesw",
         # tkinter comes with its own recipes; the host's Tk is never to be found
         "py_cv_module__tkinter": "n/a",
+        # its path goes into the Makefile, so it must not depend on what this machine has
+        "LLVM_PROFDATA": "/bin/false",
     }  # fmt: skip
     setup = shop.source / "setup.py"
     if setup.exists():  # until 3.11: it would take headers and libraries of the host
@@ -52,6 +72,7 @@ def build(shop: Workshop) -> None:
         text = re.sub(r"(system_(?:lib|include)_dirs) = \[.*\]", r"\1 = []", text)
         text = re.sub(r"add_dir_to_list\(.*'/usr/local/.*\)", "pass", text)
         setup.write_text(text, encoding="utf-8")
+    _find_itself(shop.source / "Modules" / "getpath.py")
     loader = f"{shop.dependencies}/lib:{shop.environment().get('LD_LIBRARY_PATH', '')}".rstrip(":")
     settings["LD_LIBRARY_PATH"] = loader
     release = shop.profile is Profile.RELEASE
@@ -66,7 +87,8 @@ def build(shop: Workshop) -> None:
     # a test that fails under the training is no reason to throw the training away; whether
     # there was one is looked at afterwards
     task = ("PROFILE_TASK=-m test --pgo --timeout=600 || true",) if release else ()
-    shop.run("make", f"-j{shop.jobs}", *task, env=settings)
+    # position-independent, so that the same objects make the interpreter and libpython
+    shop.run("make", f"-j{shop.jobs}", "CFLAGSFORSHARED=-fPIC", *task, env=settings)
     if release:
         _check_training(shop)
     shop.run(
@@ -77,7 +99,35 @@ def build(shop: Workshop) -> None:
         "COMPILEALL_OPTS=-r 0 -q",
         env=settings,
     )
+    _libpython(shop, settings)
     _check_modules(shop, settings)
+
+
+def _find_itself(getpath: Path) -> None:
+    """Let an interpreter find its tree where ``argv[0]`` does not tell.
+
+    Raises:
+        BuildError: this release's getpath is not what we know.
+    """
+    text = getpath.read_text(encoding="utf-8")
+    if text.count(_ANCHOR) != 1:
+        raise BuildError(
+            f"{getpath}: the place where a portable interpreter finds itself is not there",
+            remedy="see what became of the step CALCULATE executable in this release",
+        )
+    getpath.write_text(text.replace(_ANCHOR, _ITSELF + _ANCHOR), encoding="utf-8")
+
+
+def _libpython(shop: Workshop, settings: dict[str, str]) -> None:
+    """Link ``libpython3.13.so.1.0`` for those who embed (PyInstaller, mod_wsgi); ours links statically.
+
+    CPython's Makefile has the rule in any case, and only the file's name follows ``--enable-shared``.
+    """
+    prefix = shop.destination / NEUTRAL_PREFIX.strip("/")
+    name = f"lib{Tree.open(prefix).name}.so"
+    shop.run("make", name, f"INSTSONAME={name}.1.0", "CFLAGSFORSHARED=-fPIC", env=settings)
+    shutil.copy2(shop.source / f"{name}.1.0", prefix / "lib")
+    (prefix / "lib" / name).symlink_to(f"{name}.1.0")
 
 
 def _check_training(shop: Workshop) -> None:

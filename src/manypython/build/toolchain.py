@@ -19,6 +19,33 @@ _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _VARIABLES = ("CC", "CXX", "AR", "RANLIB")
 
 
+_SPEEDS = (
+    0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400,
+)  # fmt: skip
+_FASTER = (
+    57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000,
+    3000000, 3500000, 4000000,
+)  # fmt: skip
+
+
+def _termios() -> str:
+    """``bits/termios-baud.h`` with the kernel's codes for line speeds, as glibc had them until 2.41.
+
+    zig's headers are newer than what it links for: they say ``B9600`` is 9600, which only the
+    ``cfsetospeed`` of glibc 2.42 understands (termios(3)). With those no serial port could be opened.
+    """
+    codes = {speed: code for code, speed in enumerate(_SPEEDS)}
+    codes |= {speed: 0o10001 + code for code, speed in enumerate(_FASTER)}
+    lines = [f"#define B{speed} {code:#08o}".replace("0o", "0") for speed, code in codes.items()]
+    lines += [
+        "#define __MAX_BAUD B4000000",
+        "#ifdef __USE_MISC",
+        "# define EXTA B19200",
+        "# define EXTB B38400",
+    ]
+    return "\n".join((*lines, "# define NCC 8", "#endif", ""))
+
+
 @dataclass(frozen=True)
 class Toolchain:
     """A C and C++ compiler for one target, and the flags it cannot do without."""
@@ -40,13 +67,15 @@ class Toolchain:
     environment: tuple[tuple[str, str], ...] = ()
     container: Container | None = None
     """Where its programs run; None: on this machine."""
+    headers: str = ""
+    """Digest of headers that stand before the system's."""
 
     @property
     def identity(self) -> str:
         """What a build's digest says of its compiler; no path of this machine in it."""
         return (
             f"{self.name} {self.version} {self.place} {self.target} "
-            f"{self.needed} {self.cflags} {self.ldflags}"
+            f"{self.needed} {self.cflags} {self.ldflags}{self.headers}"
         )
 
     @property
@@ -69,19 +98,17 @@ def zig(target: Target, cache: Path) -> Toolchain:
     version = zig_version()
     floor = "" if target.libc.abi == "musl" else f".{target.floor[0]}.{target.floor[1]}"
     triple = f"{target.architecture}-linux-{target.libc.abi}{floor}"
-    drivers = {
-        "clang": f"cc -target {triple}",
-        "clang++": f"c++ -target {triple}",
-        "ar": "ar",
-        "ranlib": "ranlib",
-    }
-    scripts = {
+    # -I: zig's own headers come before any -isystem
+    # -I, for zig's own headers come before any -isystem
+    compiling = f'-target {triple} -I"$(dirname "$0")/include"'
+    drivers = {"clang": f"cc {compiling}", "clang++": f"c++ {compiling}", "ar": "ar", "ranlib": "ranlib"}
+    files = {
         name: f'#!/bin/sh\nexec {shlex.quote(str(program))} {words} "$@"\n' for name, words in drivers.items()
     }
-    digest = hashlib.sha256(repr(sorted(scripts.items())).encode()).hexdigest()[:12]
+    files["include/bits/termios-baud.h"] = _termios()
+    digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]
     folder = cache / "toolchains" / f"zig-{version}-{target}-{digest}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in scripts.items():
+    for name, text in files.items():
         _write_program(folder / name, text)
     return Toolchain(
         "zig",
@@ -103,6 +130,7 @@ def zig(target: Target, cache: Path) -> Toolchain:
             ("ZIG_GLOBAL_CACHE_DIR", str(cache / "zig")),
             ("ZIG_LOCAL_CACHE_DIR", str(cache / "zig")),
         ),
+        headers=hashlib.sha256((compiling + _termios()).encode()).hexdigest()[:12],
     )
 
 
@@ -186,9 +214,10 @@ def zig_version() -> str:
 
 
 def _write_program(path: Path, text: str) -> None:
-    """Write an executable in one step, so that a second process never sees half of it."""
+    """Write a driver or header in one step, so that a second process never sees half of it."""
     if path.exists():
         return
+    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     scratch.write_text(text)
     scratch.chmod(0o755)

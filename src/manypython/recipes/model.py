@@ -63,6 +63,18 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class Patch:
+    """A fault of the release that is mended before it is built."""
+
+    file: str
+    """Below the archive's top folder."""
+    old: str
+    """Text that stands in it exactly once."""
+    new: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What is built from one source archive."""
 
@@ -88,6 +100,7 @@ class Recipe:
     """Programs of the host it cannot be built without, e.g. ``perl``."""
     pythons: str = ""
     """PEP 440 specifier of the CPython versions that use it; empty: all."""
+    patches: tuple[Patch, ...] = ()
     watch: Watch | None = None
     """None: the pin stays as it is."""
 
@@ -130,6 +143,7 @@ def read_recipe(text: str, file: str) -> Recipe:
         provides=table.strings("provides"),
         host_tools=table.strings("host_tools"),
         pythons=table.specifier("pythons"),
+        patches=tuple(_patch(each) for each in table.tables("patches")),
         watch=_watch(table.table("watch")) if "watch" in table.data else None,
     )
     table.done()
@@ -156,6 +170,12 @@ def _source(table: _Table) -> Source:
         inner.done()
     table.done()
     return Source(url, sha256, size, debian)
+
+
+def _patch(table: _Table) -> Patch:
+    patch = Patch(table.string("file"), table.string("old"), table.string("new"), table.string("reason"))
+    table.done()
+    return patch
 
 
 def _watch(table: _Table) -> Watch:
@@ -211,6 +231,12 @@ class _Table:
 
     def table(self, key: str) -> _Table:
         return _Table(self.file, f"{self.path}{key}.", self._take(key, dict, None, "a table"))
+
+    def tables(self, key: str) -> tuple[_Table, ...]:
+        rows = self._take(key, list, [], "a list of tables")
+        if not all(isinstance(row, dict) for row in rows):
+            raise self.error(key, f"must be a list of tables, not {rows!r}")
+        return tuple(_Table(self.file, f"{self.path}{key}.{n}.", row) for n, row in enumerate(rows))
 
     def sha256(self, key: str, default: str | None = None) -> str:
         text = self.string(key, default)

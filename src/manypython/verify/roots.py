@@ -153,7 +153,9 @@ def _debootstrap(suite: str, architecture: str, scratch: Path, step: Step) -> No
     mirror = next((url for url in debian.mirrors() if "security" not in url), None)
     if mirror is None:
         raise HostToolError(debian.NO_MIRROR)
-    words = ("debootstrap", "--variant=minbase", f"--arch={architecture}", suite, str(scratch), mirror)
+    # netbase: /etc/services and /etc/protocols, which every installed system has
+    options = ("--variant=minbase", "--include=netbase", f"--arch={architecture}")
+    words = ("debootstrap", *options, suite, str(scratch), mirror)
     try:
         process.run(words, on_line=step.line)
     except process.ProgramError as error:
