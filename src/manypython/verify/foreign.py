@@ -68,6 +68,7 @@ def examine(
 def _examine_in(
     subject: Subject, root: Root, folder: Path, surroundings: tuple[Surrounding, ...]
 ) -> list[Check]:
+    surroundings = tuple(each for each in surroundings if subject.ours or not each.own)
     with subject.reporter.step(f"verify in {root.name}"), ThreadPoolExecutor(subject.jobs) as pool:
         one = functools.partial(_one, subject, root, folder)
         return [check for rows in pool.map(one, surroundings) for check in rows]

@@ -44,6 +44,8 @@ class Surrounding:
     """Folders of this machine that can be written to, and where they are there."""
     restrict: tuple[str, ...] = ()
     """Words for ``inside/restrict.py``."""
+    own: bool = False
+    """Only interpreters that we build survive it (docs/decisions/0007)."""
 
 
 PLAIN = Surrounding("plain")
@@ -65,6 +67,12 @@ SURROUNDINGS = (
             ("/opt/more links/a", "/opt/links/b"),
             ("/opt/links/b", f"{_USUAL}/bin/python3"),
         ),
+    ),
+    Surrounding(
+        "a link to bin/",
+        called="/opt/links/bin/python3",
+        links=(("/opt/links/bin", f"{_USUAL}/bin"),),
+        own=True,
     ),
     Surrounding("a read-only overlay", called="/opt/over/bin/python3", restrict=("overlay",)),
     Surrounding("a foreign LD_LIBRARY_PATH", env=(("LD_LIBRARY_PATH", _TRAPS),)),
