@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,13 @@ def show(title: str, report: VerifyReport, console: Console) -> None:
         cells = [Text(summary(row.get(name, ())), "green" if good[name] else "bold red") for name in columns]
         table.add_row(Text(where), *cells)
     console.print(table)
-    for word, checks in (("not tried", report.skipped), ("failed", report.failures)):
-        for check in checks:
-            said = f"{word}: {check.root}: {check.where}: {check.name}: {check.detail}"
-            console.print(said, markup=False, soft_wrap=True)
+    for check, number in Counter(replace(each, where="", seconds=0.0) for each in report.skipped).items():
+        places = f" ({number} surroundings)" if number > 1 else ""
+        said = f"not tried: {check.root}: {check.name}: {check.detail}{places}"
+        console.print(said, markup=False, soft_wrap=True)
+    for check in report.failures:
+        said = f"failed: {check.root}: {check.where}: {check.name}: {check.detail}"
+        console.print(said, markup=False, soft_wrap=True)
     passed = len(report.checks) - len(report.failures) - len(report.skipped)
     console.print(f"{passed} checks passed, {len(report.failures)} failed, {len(report.skipped)} not tried")
 

@@ -372,6 +372,22 @@ def check_rest() -> str:
     return str(os.confstr("CS_GNU_LIBC_VERSION"))
 
 
+def check_scripts() -> str:
+    """Pip's own script finds the interpreter beside it, whatever the folder is called."""
+    import subprocess
+
+    script = os.path.join(root(), "bin", "pip3")
+    if not os.path.exists(script):
+        raise NotHereError("it has no pip3")
+    if not os.path.exists("/bin/sh"):
+        raise NotHereError("no shell")
+    done = subprocess.run(
+        (script, "--version"), env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True
+    )
+    expect(root() in done.stdout, done.stdout + done.stderr)
+    return done.stdout.strip()
+
+
 def check_bytecode() -> str:
     """No stale bytecode: each .pyc is hash-based and is its source's (PEP 552)."""
     import importlib.util
@@ -395,7 +411,7 @@ def check_bytecode() -> str:
 SHORT = (check_prefix, check_sysconfig, check_loaded_from)
 FULL = (
     *SHORT, check_tls, check_sqlite, check_ctypes, check_compression, check_hashes,
-    check_terminal, check_text, check_user, check_rest, check_bytecode,
+    check_terminal, check_text, check_user, check_rest, check_scripts, check_bytecode,
 )  # fmt: skip
 
 
