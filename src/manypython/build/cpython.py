@@ -125,6 +125,9 @@ def _libpython(shop: Workshop, settings: dict[str, str]) -> None:
     """
     prefix = shop.destination / NEUTRAL_PREFIX.strip("/")
     name = f"lib{Tree.open(prefix).name}.so"
+    makefile = shop.source / "Makefile"
+    # the same flag by the one name that every linker driver knows
+    makefile.write_text(makefile.read_text().replace("-Wl,-h$(INSTSONAME)", "-Wl,-soname,$(INSTSONAME)"))
     shop.run("make", name, f"INSTSONAME={name}.1.0", "CFLAGSFORSHARED=-fPIC", env=settings)
     shutil.copy2(shop.source / f"{name}.1.0", prefix / "lib")
     (prefix / "lib" / name).symlink_to(f"{name}.1.0")
