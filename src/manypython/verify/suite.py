@@ -33,6 +33,8 @@ FULL_ROOTS = ("glibc-2.17", "debian-12", "debian-13")
 _RESOURCES = "all,-audio,-gui,-largefile,-network,-urlfetch,-walltime"
 """Of ``-m test``: no sound, screen or network is there; no file of gigabytes is written."""
 _SUMMARY = re.compile(r"^\d+ tests? failed:\n((?:    .*\n)+)", re.MULTILINE)
+_VERBOSE = re.compile(r"^(?:ERROR|FAIL): \S+ \((test\.[\w.]+)\)", re.MULTILINE)
+"""A test of which only parts (``subTest``) failed is not in the JUnit file."""
 _PYTHON = "/opt/python"
 _RESULTS = "/opt/results"
 
@@ -192,16 +194,17 @@ def outcome(junit: str, log: str) -> Outcome:
     for case in ET.fromstring(junit).iter("testcase"):  # noqa: S314  (what our own child wrote)
         cases[case.get("name", "")] = case
     failed: dict[str, str] = {}
-    skipped = 0
+    skipped = {name for name, case in cases.items() if case.find("skipped") is not None}
     for name, case in cases.items():
         trouble = next((child for child in case if child.tag in ("failure", "error")), None)
         if trouble is not None:
             failed[name] = (trouble.text or "").strip()
-        skipped += case.find("skipped") is not None
+    told = set(_VERBOSE.findall(log)) - set(cases)
     for file in _files(log):
+        failed |= {name: "parts of it failed, see the log" for name in told if name.startswith(f"{file}.")}
         if not any(name.startswith(f"{file}.") for name in failed):
             failed[file] = "the file failed as a whole, see the log"
-    return Outcome(len(cases) - len(failed) - skipped, skipped, failed)
+    return Outcome(len({*cases} - {*failed} - skipped), len(skipped), failed)
 
 
 def _files(log: str) -> list[str]:

@@ -25,7 +25,9 @@ LOG = """
 
 1 re-run test:
     test_os
-some output
+ERROR: test_parts (test.test_os.A.test_parts) (number=1)
+ERROR: test_parts (test.test_flaky.A.test_once) (number=1)
+FAIL: test_four (test.test_os.A.test_four)
 2 tests failed:
     test_crash test_os
 """
@@ -35,6 +37,7 @@ def test_what_failed_again_is_read_and_files_that_failed_as_a_whole() -> None:
     seen = outcome(JUNIT, LOG)
     assert seen.failed == {
         "test.test_os.A.test_two": "line\nNo",
+        "test.test_os.A.test_parts": "parts of it failed, see the log",
         "test.test_crash": "the file failed as a whole, see the log",
     }
     assert (seen.passed, seen.skipped) == (1, 1)
@@ -45,6 +48,7 @@ def test_a_new_failure_is_an_error_and_so_is_a_listed_one_that_passes() -> None:
     checks = compare(outcome(JUNIT, LOG), (entry,), "debian-12")
     assert [(check.name, check.ok) for check in checks] == [
         ("test.test_crash", False),
+        ("test.test_os.A.test_parts", False),
         ("test.test_gone*", False),
         ("suite", True),
     ]
