@@ -255,7 +255,8 @@ int main(void)
     PyConfig_InitIsolatedConfig(&config);
     PyConfig_SetBytesString(&config, &config.home, TREE);
     if (PyStatus_Exception(Py_InitializeFromConfig(&config))) return 3;
-    return PyRun_SimpleString("import ssl, sys; print('embedded in', sys.prefix, ssl.OPENSSL_VERSION)");
+    PyRun_SimpleString("import ssl, sys; print('embedded in', sys.prefix, ssl.OPENSSL_VERSION)");
+    return Py_FinalizeEx();
 }
 """
 
