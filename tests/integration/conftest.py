@@ -139,12 +139,13 @@ class Foreign:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def execute(self, program: Path) -> str:
+    def execute(self, program: Path, **environment: str) -> str:
         """Run a program that stands in a folder of its own."""
         argv = (
             bubblewrap(), "--unshare-all", "--die-with-parent", "--clearenv",
             *ROOTS[self.name].mounts(_root(self.name)),
             "--tmpfs", "/opt", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp",
+            *(part for name, value in environment.items() for part in ("--setenv", name, value)),
             "--ro-bind", str(program.parent), "/opt/app", f"/opt/app/{program.name}",
         )  # fmt: skip
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
