@@ -23,6 +23,8 @@ from manypython.verify.hardening import weaknesses
 from manypython.verify.report import HERE, Check, VerifyReport, failed, probed, skipped
 from manypython.verify.scan import scan
 
+_OLD = roots.ROOTS["glibc-2.17"]
+"""Tried in any case: the oldest that a target of ours promises."""
 _SHOWN = 20
 """Findings named one by one."""
 _FIRST = "first/python"
@@ -38,6 +40,8 @@ class Trial:
     report: AuditReport
     forbidden: tuple[str, ...]
     scratch: Path
+    chosen: tuple[roots.Root, ...]
+    """Foreign roots that come afterwards."""
     checks: list[Check] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -60,7 +64,7 @@ def examine(
         install: install the host programs that roots are made with (as root).
     """
     with subject.reporter.step("verify"), _scratch() as scratch:
-        trial = Trial(subject, report, forbidden, scratch)
+        trial = Trial(subject, report, forbidden, scratch, chosen)
         with ThreadPoolExecutor(subject.jobs) as pool:
             _timed(trial, "tree", "audit", lambda: _audit(trial))
             reading = [
@@ -123,7 +127,8 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
         {"LD_LIBRARY_PATH": "/usr/lib:/lib:/usr/lib/x86_64-linux-gnu"}, short=True,
     )  # fmt: skip
     yield lambda: _timed(trial, "scripts", "bin", lambda: _scripts(trial, tree))
-    yield lambda: _old_glibc(trial, tree)
+    if _OLD not in trial.chosen:
+        yield lambda: _old_glibc(trial, tree)
 
 
 def _audit(trial: Trial) -> str:
@@ -216,7 +221,7 @@ def _scripts(trial: Trial, tree: Tree) -> str:
 
 def _old_glibc(trial: Trial, tree: Tree) -> None:
     """The whole probe on a real glibc 2.17, where the target says it runs there."""
-    root, why = roots.ROOTS["glibc-2.17"], surroundings.works()
+    root, why = _OLD, surroundings.works()
     if not why or foreign.refused(root, trial.subject.target):
         subject = replace(trial.subject, tree=tree)
         trial.checks.extend(foreign.examine(subject, (root,), (surroundings.PLAIN,)))

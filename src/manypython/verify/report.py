@@ -76,11 +76,13 @@ def summary(checks: tuple[Check, ...]) -> str:
 def show(title: str, report: VerifyReport, console: Console) -> None:
     """Print the table, then what failed and what was not tried."""
     columns, rows = report.table()
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_footer=True)
-    table.add_column("checks that held", footer="seconds")
+    console.print(title, style="bold", markup=False)
+    # narrow enough for five roots on 80 columns
+    table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False, collapse_padding=True)
+    table.add_column("checks that held", footer="seconds", no_wrap=True)
     for name in columns:
         took = sum(check.seconds for check in report.checks if check.root == name)
-        table.add_column(name, footer=f"{took:.0f}", justify="right")
+        table.add_column(name.replace("-", "\n").replace(" ", "\n"), footer=f"{took:.0f}", justify="right")
     for where, row in rows.items():
         good = {name: all(check.ok for check in row.get(name, ())) for name in columns}
         cells = [Text(summary(row.get(name, ())), "green" if good[name] else "bold red") for name in columns]
