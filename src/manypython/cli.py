@@ -37,7 +37,7 @@ from manypython.repair.graft import plan_graft
 from manypython.repair.relocate import plan_relocate
 from manypython.verify import roots
 from manypython.verify.page import page
-from manypython.verify.report import VerifyReport, show
+from manypython.verify.report import show
 
 _EPILOG = """\
 exit codes: 0 done; 2 wrong arguments; 3 no usable Python prefix; 4 wrong recipe; 5 source not to be had;
@@ -138,14 +138,10 @@ def _show_made(arguments: argparse.Namespace, made: pipeline.Made) -> int:
         return 0
     for artifact in made.artifacts:
         print(f"{artifact.path}  {artifact.size / 1e6:.1f} MB  sha256 {artifact.sha256}")
-    _show_skipped(made.report)
+    for line in made.report.untried():
+        print(line)
     print(f"{len(made.report.checks)} checks passed")
     return 0
-
-
-def _show_skipped(report: VerifyReport) -> None:
-    for check in report.skipped:
-        print(f"not tried: {check.where}: {check.name}: {check.detail}")
 
 
 def _recipes(arguments: argparse.Namespace) -> int:

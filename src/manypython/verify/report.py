@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,13 @@ class VerifyReport:
         """The report for machines."""
         return {"ok": not self.failures, "checks": [asdict(check) for check in self.checks]}
 
+    def untried(self) -> Iterator[str]:
+        """A line for each thing that was not tried, with the reason."""
+        alike = Counter(replace(check, where="", seconds=0.0) for check in self.skipped)
+        for check, number in alike.items():
+            places = f" ({number} surroundings)" if number > 1 else ""
+            yield f"not tried: {check.root}: {check.name}: {check.detail}{places}"
+
     def table(self) -> tuple[tuple[str, ...], dict[str, dict[str, tuple[Check, ...]]]]:
         """Roots in the order they were tried, and by surrounding and root the checks made there."""
         roots = tuple(dict.fromkeys(check.root for check in self.checks))
@@ -88,10 +95,8 @@ def show(title: str, report: VerifyReport, console: Console) -> None:
         cells = [Text(summary(row.get(name, ())), "green" if good[name] else "bold red") for name in columns]
         table.add_row(Text(where), *cells)
     console.print(table)
-    for check, number in Counter(replace(each, where="", seconds=0.0) for each in report.skipped).items():
-        places = f" ({number} surroundings)" if number > 1 else ""
-        said = f"not tried: {check.root}: {check.name}: {check.detail}{places}"
-        console.print(said, markup=False, soft_wrap=True)
+    for line in report.untried():
+        console.print(line, markup=False, soft_wrap=True)
     for check in report.failures:
         said = f"failed: {check.root}: {check.where}: {check.name}: {check.detail}"
         console.print(said, markup=False, soft_wrap=True)
