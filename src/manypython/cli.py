@@ -134,7 +134,7 @@ def _pack(arguments: argparse.Namespace) -> int:
 def _show_made(arguments: argparse.Namespace, made: pipeline.Made) -> int:
     if arguments.json:
         rows = [{"path": str(a.path), "sha256": a.sha256, "size": a.size} for a in made.artifacts]
-        print(json.dumps({"artifacts": rows, "verify": made.report.as_json()}, indent=1))
+        print(_as_json({"artifacts": rows, "verify": made.report.as_json()}))
         return 0
     for artifact in made.artifacts:
         print(f"{artifact.path}  {artifact.size / 1e6:.1f} MB  sha256 {artifact.sha256}")
@@ -158,7 +158,7 @@ def _recipes(arguments: argparse.Namespace) -> int:
         for recipe in recipes
     ]
     if arguments.json:
-        print(json.dumps({"build": catalogue().build.value, "recipes": rows}, indent=1))
+        print(_as_json({"build": catalogue().build.value, "recipes": rows}))
         return 0
     for row in rows:
         origins = f"upstream, Debian source package {row['debian']}" if row["debian"] else "upstream"
@@ -169,7 +169,7 @@ def _recipes(arguments: argparse.Namespace) -> int:
 def _audit(arguments: argparse.Namespace) -> int:
     report = audit(Tree.open(arguments.tree), target=arguments.target)
     if arguments.json:
-        print(json.dumps(report.as_json(), indent=1))
+        print(_as_json(report.as_json()))
     else:
         for file in report.files:
             reasons = [f"needs {name} from outside" for name in file.external]
@@ -193,11 +193,11 @@ def _relocate(arguments: argparse.Namespace) -> int:
 def _carry_out(arguments: argparse.Namespace, tree: Tree, plan: Plan) -> int:
     """Print a plan, or do it and say how much it was."""
     if not arguments.dry_run:
-        reporter = Reporter(quiet=arguments.json in (True, _STDOUT))
+        reporter = Reporter(quiet=arguments.json)
         apply(tree, plan, reporter=reporter, jobs=os.cpu_count() or 1)
     rows = plan_as_json(plan)
     if arguments.json:
-        print(json.dumps(rows, indent=1))
+        print(_as_json(rows))
     elif arguments.dry_run:
         for row in rows:
             facts = ", ".join(f"{k} {v}" for k, v in row.items() if k not in ("edit", "path"))

@@ -98,7 +98,6 @@ def zig(target: Target, cache: Path) -> Toolchain:
     version = zig_version()
     floor = "" if target.libc.abi == "musl" else f".{target.floor[0]}.{target.floor[1]}"
     triple = f"{target.architecture}-linux-{target.libc.abi}{floor}"
-    # -I: zig's own headers come before any -isystem
     # -I, for zig's own headers come before any -isystem
     compiling = f'-target {triple} -I"$(dirname "$0")/include"'
     drivers = {"clang": f"cc {compiling}", "clang++": f"c++ {compiling}", "ar": "ar", "ranlib": "ranlib"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +42,11 @@ class Trial:
     chosen: tuple[roots.Root, ...]
     """Foreign roots that come afterwards."""
     checks: list[Check] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def programs(self) -> Path:
+        """A copy of the programs that run inside, in a place that anybody can read."""
+        return self.scratch / "inside"
 
 
 def examine(
@@ -65,6 +68,8 @@ def examine(
     """
     with subject.reporter.step("verify"), _scratch() as scratch:
         trial = Trial(subject, report, forbidden, scratch, chosen)
+        programs = Path(inside.__file__).parent
+        shutil.copytree(programs, trial.programs, ignore=shutil.ignore_patterns("__pycache__"))
         with ThreadPoolExecutor(subject.jobs) as pool:
             _timed(trial, "tree", "audit", lambda: _audit(trial))
             reading = [
@@ -168,7 +173,7 @@ def _probe(
 ) -> None:
     """Run the probe in one surrounding and take its rows over."""
     words = ("short",) if short else trial.subject.probing
-    argv = (*command, "-I", "-B", str(_programs(trial) / "probe.py"), *words)
+    argv = (*command, "-I", "-B", str(trial.programs / "probe.py"), *words)
     trial.checks.extend(probed(argv, env, where, user=_unprivileged()))
 
 
@@ -235,20 +240,9 @@ def _old_glibc(trial: Trial, tree: Tree) -> None:
         return
     shutil.copytree(folder, trial.scratch / root.name, symlinks=True)  # where nobody may read it
     loader = foreign.by_loader(tree, trial.scratch / root.name)
-    argv = (*loader, "-I", "-B", str(_programs(trial) / "probe.py"), *trial.subject.probing)
+    argv = (*loader, "-I", "-B", str(trial.programs / "probe.py"), *trial.subject.probing)
     where = f"by its loader only, for {why}"
     trial.checks.extend(probed(argv, {}, where, root=root.name, user=_unprivileged()))
-
-
-def _programs(trial: Trial) -> Path:
-    """A copy of the programs that run inside, in a place that anybody can read."""
-    folder = trial.scratch / "inside"
-    with trial.lock:
-        if not folder.exists():
-            shutil.copytree(
-                Path(inside.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__")
-            )
-    return folder
 
 
 def _unprivileged() -> int | None:

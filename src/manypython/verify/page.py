@@ -29,8 +29,7 @@ def page(title: str, report: VerifyReport) -> str:
         for where, row in rows.items()
     )
     failures, left = report.failures, report.skipped
-    passed = len(report.checks) - len(failures) - len(left)
-    verdict = f"<b class={'bad' if failures else 'good'}>{passed} passed, {len(failures)} failed</b>"
+    verdict = f"<b class={'bad' if failures else 'good'}>{report.passed} passed, {len(failures)} failed</b>"
     return f"""<!doctype html>
 <html lang=en>
 <meta charset=utf-8>

@@ -50,6 +50,11 @@ class VerifyReport:
         """What could not be tried here, with the reason."""
         return tuple(check for check in self.checks if check.skipped)
 
+    @property
+    def passed(self) -> int:
+        """How many held."""
+        return len(self.checks) - len(self.failures) - len(self.skipped)
+
     def as_json(self) -> dict[str, Any]:
         """The report for machines."""
         return {"ok": not self.failures, "checks": [asdict(check) for check in self.checks]}
@@ -100,8 +105,8 @@ def show(title: str, report: VerifyReport, console: Console) -> None:
     for check in report.failures:
         said = f"failed: {check.root}: {check.where}: {check.name}: {check.detail}"
         console.print(said, markup=False, soft_wrap=True)
-    passed = len(report.checks) - len(report.failures) - len(report.skipped)
-    console.print(f"{passed} checks passed, {len(report.failures)} failed, {len(report.skipped)} not tried")
+    wrong, left = len(report.failures), len(report.skipped)
+    console.print(f"{report.passed} checks passed, {wrong} failed, {left} not tried")
 
 
 def skipped(where: str, name: str, fact: str, root: str = HERE) -> Check:
