@@ -51,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     os.umask(0o022)  # what is built and proved must not depend on the caller's
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that is cancelled cleans up too
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell's background job
+        # what we run must not inherit it: CPython's tests would wait for their own SIGINT for ever
+        signal.signal(signal.SIGINT, lambda *_: None)
     try:
         command: Callable[[argparse.Namespace], int] = arguments.command
         return command(arguments)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from packaging.version import Version
@@ -28,6 +28,7 @@ from manypython.pack.facts import Facts, told_origin
 from manypython.pack.provenance import collect
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue, required_modules
+from manypython.recipes.cross import crossed
 from manypython.recipes.model import Recipe
 from manypython.repair.apply import apply
 from manypython.repair.audit import AuditReport, audit, require
@@ -38,7 +39,7 @@ from manypython.repair.elf import Policies, is_elf
 from manypython.repair.graft import Graft, grafts, plan_graft
 from manypython.repair.prune import is_test_module, plan_prune, tests_of
 from manypython.repair.relocate import old_prefix, plan_relocate
-from manypython.verify import suite
+from manypython.verify import emulation, suite
 from manypython.verify.checks import examine, proved
 from manypython.verify.foreign import Subject
 from manypython.verify.report import VerifyReport
@@ -66,6 +67,8 @@ class Built:
 
     builds: dict[str, builder.Built]
     toolchain: str
+    native: dict[str, builder.Built]
+    """The same for this machine, where it cannot run the others without an emulator."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,9 @@ def make(spec: Spec, target: Target | None, method: Method, options: Options) ->
     """The main job: one CPython release becomes portable archives in ``options.dist``."""
     recipe = catalogue().select(spec)
     recipes = catalogue().closure(recipe)
-    policies = Policies(LibcFamily.GLIBC, DEFAULT_TARGET.architecture).names()
+    policies = Policies(LibcFamily.GLIBC, (target or DEFAULT_TARGET).architecture).names()
     wanted = buildable(target, method, policies)
+    emulation.require(wanted.architecture, install=options.install_host_tools, reporter=options.reporter)
     writable(options.dist, "--dist")
     writable(options.cache, "--cache-dir")
     built = build(recipes, wanted, method, options)
@@ -102,7 +106,10 @@ def make(spec: Spec, target: Target | None, method: Method, options: Options) ->
     search = tuple(each.prefix / "lib" for each in built.builds.values())
     # what zig targets is promised; what GCC made of this machine or an image is found
     promised = wanted if method.toolchain == "zig" else target
-    with repaired(prefix, promised, options, search=search, build_paths=_build_paths(options)) as done:
+    compiling = Tree.open(built.native[recipe.name].prefix) if built.native else None
+    with repaired(
+        prefix, promised, options, search=search, build_paths=_build_paths(options), compiling=compiling
+    ) as done:
         verified, report = _verify(done, options, _shipped_modules(recipe.version))
         return Made(_pack(verified, _facts(done, options, built), options, _tests(prefix)), report)
 
@@ -136,17 +143,23 @@ def build(recipes: tuple[Recipe, ...], target: Target, method: Method, options: 
     ) as compiler:
         epoch = options.number.epoch
         site = builder.Site(compiler, options.cache, epoch, options.reporter, options.jobs, method.profile)
-        return Built(builder.build_all(recipes, get, site), f"{compiler.title}, {method.profile}")
+        native: dict[str, builder.Built] = {}
+        if compiler.native is not None:
+            native = builder.build_all(recipes, get, replace(site, toolchain=compiler.native))
+            site = replace(site, native=native)
+            recipes = tuple(crossed(each, target) for each in recipes)
+        return Built(builder.build_all(recipes, get, site), f"{compiler.title}, {method.profile}", native)
 
 
 @contextmanager
-def repaired(
+def repaired(  # noqa: PLR0913  (what, for what, and what it was built with)
     prefix: Tree,
     target: Target | None,
     options: Options,
     *,
     search: tuple[Path, ...] = (),
     build_paths: tuple[str, ...] = (),
+    compiling: Tree | None = None,
 ) -> Iterator[Repaired]:
     """A portable copy of a prefix, for as long as the block runs.
 
@@ -156,6 +169,7 @@ def repaired(
         options: of the run.
         search: folders to look for external libraries in.
         build_paths: folders of the build machine that no file may name.
+        compiling: an interpreter of the same version, where this machine cannot run the prefix's own.
     """
     reporter = options.reporter
     scratch = _scratch(options.cache)
@@ -172,9 +186,11 @@ def repaired(
             apply(tree, plan, reporter=reporter, jobs=options.jobs)
         bytecode = plan_bytecode(tree)
         with ThreadPoolExecutor(1) as beside:  # bytecode is written while the ELF files are read
-            compiling = beside.submit(apply, tree, bytecode, reporter=reporter, jobs=options.jobs)
+            written = beside.submit(
+                apply, tree, bytecode, reporter=reporter, jobs=options.jobs, compiler=compiling
+            )
             after, meets = _audited(tree, target)
-            compiling.result()
+            written.result()
         require(after, meets)
         edits = (*plan_prune(prefix), *plan, *bytecode)
         yield Repaired(tree, meets, after, grafts(found), edits, forbidden)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import platformdirs
 import pytest
 
 from manypython.archives.read import unpack
-from manypython.model.target import DEFAULT_TARGET
+from manypython.model.target import DEFAULT_TARGET, Architecture
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.verify.roots import ROOTS, create, place
@@ -87,6 +88,23 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(folder / "dist", run.data, folder / "unpacked" / "python")
 
 
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Tree]:
+    """``make`` with these words, once, and the tree in what it left."""
+
+    @functools.cache
+    def made(*words: str) -> Tree:
+        folder = tmp_path_factory.mktemp("made")
+        host = ["--install-host-tools"] if os.geteuid() == 0 else []
+        run = manypython("make", *words, "--dist", folder / "dist", "--json", "--fast", *host)
+        assert run.code == 0, run.err
+        archive = next(a["path"] for a in run.data["artifacts"] if a["path"].endswith(".tar.gz"))
+        unpack(Path(archive), folder / "unpacked")
+        return Tree.open(folder / "unpacked" / "python")
+
+    return made
+
+
 def host(*packages: str) -> None:
     """Have packages of this Debian or Ubuntu machine, or skip and say which are missing."""
     asked = ("dpkg-query", "--show", "--showformat", "${db:Status-Abbrev}\n", *packages)
@@ -102,18 +120,18 @@ def host(*packages: str) -> None:
     subprocess.run(("apt-get", "install", "-y", "--no-install-recommends", *packages), check=True, env=env)
 
 
-def _root(name: str) -> Path:
+def _root(name: str, architecture: Architecture = ARCHITECTURE) -> Path:
     """A foreign root, made once and kept in the cache folder."""
     if ROOTS[name].suite:
-        if os.geteuid() != 0 and not place(ROOTS[name], ARCHITECTURE, CACHE).is_dir():
+        if os.geteuid() != 0 and not place(ROOTS[name], architecture, CACHE).is_dir():
             pytest.skip(f"making the root {name} needs root (debootstrap)")
         host("debootstrap")
     host("bubblewrap")
-    return create(ROOTS[name], ARCHITECTURE, CACHE, Reporter(quiet=True))
+    return create(ROOTS[name], architecture, CACHE, Reporter(quiet=True))
 
 
 @pytest.fixture(scope="session")
-def foreign_root() -> Callable[[str], Path]:
+def foreign_root() -> Callable[..., Path]:
     """Folder of a foreign root, by its name."""
     return _root
 

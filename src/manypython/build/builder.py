@@ -16,8 +16,8 @@ import shutil
 import tarfile
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from filelock import FileLock
@@ -58,6 +58,8 @@ class Site:
     reporter: Reporter
     jobs: int
     profile: steps.Profile = steps.Profile.QUICK
+    native: Mapping[str, Built] = field(default_factory=dict)
+    """The same builds for this machine, where these are for another one."""
 
     def profile_of(self, recipe: Recipe) -> steps.Profile:
         """A library has one way to be built; only the interpreter is trained."""
@@ -72,13 +74,21 @@ def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[Built], site: Sit
     inputs = {
         "recipe": {key: str(value) for key, value in sorted(facts.items())},
         "source": sha256,
-        "dependencies": sorted(built.key for built in dependencies),
+        "dependencies": sorted(built.key for built in (*dependencies, *native_of(recipe, site))),
         "toolchain": site.toolchain.identity,
         "profile": site.profile_of(recipe),
         "epoch": site.epoch,
         "code": [_meaning(part) for part in (*_SURROUNDINGS, _code(recipe))],
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def native_of(recipe: Recipe, site: Site) -> tuple[Built, ...]:
+    """What this machine must be able to run to cross-build a recipe: CPython wants itself (PEP 720)."""
+    if recipe.build != "cpython" or recipe.name not in site.native:
+        return ()
+    built = site.native[recipe.name]
+    return (*_closure(built.recipe, site.native), built)
 
 
 def _code(recipe: Recipe) -> object:
@@ -155,7 +165,7 @@ def build_all(
     return done
 
 
-def _closure(recipe: Recipe, done: dict[str, Built]) -> tuple[Built, ...]:
+def _closure(recipe: Recipe, done: Mapping[str, Built]) -> tuple[Built, ...]:
     """Everything a recipe needs, also what its needs need, in a fixed order."""
     found: dict[str, Built] = {}
     for name in recipe.needs:
@@ -198,6 +208,7 @@ def _build(built: Built, needed: tuple[Built, ...], site: Site) -> None:
     work = Path(tempfile.mkdtemp(prefix=f"{recipe.title}-", dir=site.cache / "work"))
     try:
         with site.reporter.step(f"build {recipe.title}") as step:
+            native = native_of(recipe, site)
             shop = steps.Workshop(
                 recipe=recipe,
                 toolchain=site.toolchain,
@@ -209,6 +220,7 @@ def _build(built: Built, needed: tuple[Built, ...], site: Site) -> None:
                 jobs=site.jobs,
                 epoch=site.epoch,
                 profile=site.profile_of(recipe),
+                native=stage(native, work / "native") if native else None,
             )
             _patch(shop.source, recipe)
             _step(recipe)(shop)

@@ -10,6 +10,7 @@ from manypython.build.steps import Profile, Workshop
 from manypython.model.errors import BuildError
 from manypython.model.tree import NEUTRAL_PREFIX, Tree
 from manypython.recipes.catalogue import required_modules
+from manypython.recipes.cross import expected_differences
 
 _CONTEXT_LINES = 12
 _ANCHOR = "# If we do not have the real executable's directory, we calculate it.\n"
@@ -73,7 +74,8 @@ def build(shop: Workshop) -> None:
         text = re.sub(r"add_dir_to_list\(.*'/usr/local/.*\)", "pass", text)
         setup.write_text(text, encoding="utf-8")
     _find_itself(shop.source / "Modules" / "getpath.py")
-    loader = f"{shop.dependencies}/lib:{shop.environment().get('LD_LIBRARY_PATH', '')}".rstrip(":")
+    libraries = shop.native or shop.dependencies
+    loader = f"{libraries}/lib:{shop.environment().get('LD_LIBRARY_PATH', '')}".rstrip(":")
     settings["LD_LIBRARY_PATH"] = loader
     release = shop.profile is Profile.RELEASE
     shop.run(
@@ -81,6 +83,7 @@ def build(shop: Workshop) -> None:
         f"--prefix={NEUTRAL_PREFIX}",
         f"--with-openssl={shop.dependencies}",
         *shop.recipe.arguments,
+        *((f"--with-build-python={Tree.open(shop.native).executable}",) if shop.native else ()),
         *(("--enable-optimizations", "--with-lto") if release else ()),
         env=settings,
     )
@@ -100,7 +103,9 @@ def build(shop: Workshop) -> None:
         env=settings,
     )
     _libpython(shop, settings)
-    _check_modules(shop, settings)
+    _check_modules(shop)
+    if shop.native:
+        _check_answers(shop, shop.native)
 
 
 def _find_itself(getpath: Path) -> None:
@@ -164,11 +169,35 @@ def _check_training(shop: Workshop) -> None:
         )
 
 
-def _check_modules(shop: Workshop, settings: dict[str, str]) -> None:
+def _check_answers(shop: Workshop, native: Path) -> None:
+    """See that what configure guessed of a machine it could not ask is what a native build found.
+
+    Raises:
+        BuildError: names each macro of ``pyconfig.h`` that differs for no reason we know.
+    """
+    prefix = shop.destination / NEUTRAL_PREFIX.strip("/")
+    header = Path("include", Tree.open(prefix).name, "pyconfig.h")
+    guessed, found = (macros((place / header).read_text()) for place in (prefix, native))
+    odd = {name for name in {*guessed, *found} if guessed.get(name) != found.get(name)}
+    if wrong := sorted(odd - expected_differences(shop.toolchain.target.architecture)):
+        facts = "\n".join(f"  {name}: {guessed.get(name)}, native {found.get(name)}" for name in wrong)
+        raise BuildError(
+            f"cross-building {shop.recipe.title}: configure guessed what a native build found otherwise:\n"
+            + facts,
+            remedy="recipes/cross.toml wants the answer, or why the two differ",
+            log=shop.log,
+        )
+
+
+def macros(header: str) -> dict[str, str]:
+    """The macros that a ``pyconfig.h`` defines."""
+    return dict(re.findall(r"^# *define +(\w+) *(.*)$", header, re.MULTILINE))
+
+
+def _check_modules(shop: Workshop) -> None:
     tree = Tree.open(shop.destination / NEUTRAL_PREFIX.strip("/"))
-    program = "import sys; print(*sys.builtin_module_names)"
-    result = shop.run(tree.executable, "-I", "-c", program, env=settings)
-    present = tree.extension_modules() | set(result.output.split())
+    builtin = re.findall(r'^\s*\{"(\w+)", ', (shop.source / "Modules/config.c").read_text(), re.MULTILINE)
+    present = tree.extension_modules() | set(builtin)
     lacking = sorted(required_modules(tree.version) - present)
     if lacking:
         quoted = "\n".join(_reason(shop.log, shop.source / "config.log", name) for name in lacking)

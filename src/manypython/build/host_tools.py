@@ -44,6 +44,8 @@ _TOOLS = {
         HostTool("aclocal", "automake", "automake"),
         HostTool("libtoolize", "libtool", "libtool"),
         HostTool("m4", "m4", "m4"),
+        HostTool("qemu-aarch64-static", "qemu-user-static", "qemu-user-static-aarch64"),
+        HostTool("qemu-x86_64-static", "qemu-user-static", "qemu-user-static-x86"),
         # libffi's configure.ac uses a macro that libtool ships with libltdl
         HostTool("ltdl.m4", "libltdl-dev", "libtool-ltdl-devel", file="/usr/share/aclocal/ltdl.m4"),
     )

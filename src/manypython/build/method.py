@@ -61,13 +61,12 @@ def buildable(target: Target | None, method: Method, policies: Collection[str]) 
             remedy="take an image with an older glibc, or a newer machine",
         )
     wanted = target or lowest
-    if (wanted.architecture, wanted.libc) != (native, lowest.libc) or (
-        method.toolchain == "zig" and wanted.platform_tag not in policies
-    ):
+    possible = wanted.platform_tag in policies if method.toolchain == "zig" else wanted.runs_here
+    if wanted.libc is not lowest.libc or not possible:
         raise UsageError(
             f"{wanted} cannot be built on this machine",
-            remedy="give a manylinux policy from 2_17 on, for this machine's own architecture, "
-            f"e.g. {DEFAULT_TARGET}",
+            remedy="give a manylinux policy from 2_17 on, for this machine's own architecture "
+            f"unless zig builds it, e.g. {DEFAULT_TARGET}",
         )
     if wanted.floor < lowest.floor:
         means = method.image or ("GCC of this machine" if method.toolchain == "gcc" else "zig")

@@ -49,6 +49,8 @@ class Workshop:
     epoch: int
     """``SOURCE_DATE_EPOCH``, seconds."""
     profile: Profile
+    native: Path | None = None
+    """The same recipe and all it needs as this machine can run them, merged; only in a cross build."""
 
     @property
     def cflags(self) -> tuple[str, ...]:
@@ -243,13 +245,15 @@ def ncurses(shop: Workshop) -> None:
         "--without-tests",
         "--enable-widec",
     )
-    shop.run("./configure", *plain, "--with-progs", "--without-manpages", cwd=first)
+    native = dict((shop.toolchain.native or shop.toolchain).drivers)
+    shop.run("./configure", *plain, "--with-progs", "--without-manpages", cwd=first, env=native)
     shop.make("-C", "include", cwd=first)
     for folder in ("ncurses", "progs"):
         shop.make("-C", folder, cwd=first)
     shop.run(
         "./configure",
         f"--prefix={NEUTRAL_PREFIX}",
+        f"--with-build-cc={native['CC']}",
         f"--with-tic-path={first}/progs/tic",
         f"--with-infocmp-path={first}/progs/infocmp",
         *shop.recipe.arguments,

@@ -6,14 +6,14 @@ import hashlib
 import os
 import platform
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata, util
 from pathlib import Path
 
 from manypython import process
 from manypython.build.container import Container, Inside
 from manypython.model.errors import HostToolError
-from manypython.model.target import Target
+from manypython.model.target import Architecture, Target, native_architecture
 
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _VARIABLES = ("CC", "CXX", "AR", "RANLIB")
@@ -26,6 +26,38 @@ _FASTER = (
     57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000,
     3000000, 3500000, 4000000,
 )  # fmt: skip
+
+
+_GUARD = """\
+/* manypython: a random stack guard */
+#include <stdint.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+__attribute__((visibility("hidden"))) uintptr_t __stack_chk_guard;
+__attribute__((used, retain)) static const char title[] = "manypython: a random stack guard";
+
+__attribute__((constructor(101), no_stack_protector)) static void random_guard(void)
+{
+    memcpy(&__stack_chk_guard, (const void *)getauxval(AT_RANDOM), sizeof __stack_chk_guard);
+    __stack_chk_guard &= ~(uintptr_t)255; /* a string that overruns ends there */
+}
+"""
+"""Linked into every file for a machine whose stack guard is a variable.
+
+zig's own run-time library defines that variable, the same in every program, and hides the C library's
+from each file that needs anything else of it. This is the value glibc takes (``sysdeps`` of its ``ld.so``).
+"""
+_LINKING = """
+guard=
+for word; do
+    case $word in
+        -o) guard=$(dirname "$0")/guard.c ;;
+        -c | -S | -E | -r) guard=; break ;;
+    esac
+done
+"""
+_GUARDED = (Architecture.AARCH64,)
 
 
 def _termios() -> str:
@@ -68,7 +100,9 @@ class Toolchain:
     container: Container | None = None
     """Where its programs run; None: on this machine."""
     headers: str = ""
-    """Digest of headers that stand before the system's."""
+    """Digest of the source text that it adds to what it is given."""
+    native: Toolchain | None = None
+    """The compiler for this machine, where what the other makes does not run here."""
 
     @property
     def identity(self) -> str:
@@ -94,17 +128,22 @@ def zig(target: Target, cache: Path) -> Toolchain:
     Raises:
         HostToolError: the ``ziglang`` package is not installed beside us.
     """
-    program = zig_folder() / "zig"
+    program, here = zig_folder() / "zig", native_architecture()
     version = zig_version()
     floor = "" if target.libc.abi == "musl" else f".{target.floor[0]}.{target.floor[1]}"
     triple = f"{target.architecture}-linux-{target.libc.abi}{floor}"
     # -I, for zig's own headers come before any -isystem
     compiling = f'-target {triple} -I"$(dirname "$0")/include"'
     drivers = {"clang": f"cc {compiling}", "clang++": f"c++ {compiling}", "ar": "ar", "ranlib": "ranlib"}
+    guard = _GUARD if target.architecture in _GUARDED else ""
+    before, after = (_LINKING, ' ${guard:+"$guard"}') if guard else ("", "")
     files = {
-        name: f'#!/bin/sh\nexec {shlex.quote(str(program))} {words} "$@"\n' for name, words in drivers.items()
+        name: f'#!/bin/sh\n{before}exec {shlex.quote(str(program))} {words} "$@"{after}\n'
+        for name, words in drivers.items()
     }
     files["include/bits/termios-baud.h"] = _termios()
+    if guard:
+        files["guard.c"] = guard
     digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]
     folder = cache / "toolchains" / f"zig-{version}-{target}-{digest}"
     for name, text in files.items():
@@ -129,7 +168,8 @@ def zig(target: Target, cache: Path) -> Toolchain:
             ("ZIG_GLOBAL_CACHE_DIR", str(cache / "zig")),
             ("ZIG_LOCAL_CACHE_DIR", str(cache / "zig")),
         ),
-        headers=hashlib.sha256((compiling + _termios()).encode()).hexdigest()[:12],
+        headers=hashlib.sha256((compiling + _termios() + guard).encode()).hexdigest()[:12],
+        native=zig(replace(target, architecture=here), cache) if here and not target.runs_here else None,
     )
 
 

@@ -78,6 +78,11 @@ class Target:
         return f"{self.architecture}-{self.policy}"
 
     @property
+    def runs_here(self) -> bool:
+        """Whether this machine runs it without an emulator."""
+        return self.architecture == os.uname().machine
+
+    @property
     def policy(self) -> str:
         """Libc family and floor, ``manylinux_2_17``."""
         return f"{self.libc}_{self.floor[0]}_{self.floor[1]}"

@@ -14,7 +14,7 @@ from manypython.model.errors import RecipeError, UsageError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.recipes.model import Recipe, read_recipe
 
-_DATA = ("series.toml", "extensions.toml")
+_DATA = ("cross.toml", "extensions.toml", "series.toml")
 
 
 @dataclass(frozen=True)

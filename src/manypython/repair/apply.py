@@ -51,12 +51,19 @@ def check(plan: Plan) -> None:
             raise TreeError(f"{edit.path}: two different edits: {seen[key]} and {edit}")
 
 
-def apply(tree: Tree, plan: Plan, *, reporter: Reporter, jobs: int) -> None:
+def apply(tree: Tree, plan: Plan, *, reporter: Reporter, jobs: int, compiler: Tree | None = None) -> None:
     """Do what a plan says.
 
     ELF files are copied in, stripped, then patched with one patchelf call each, on all
     cores. Every file is replaced by a new one, never written in place: it may be a hard
     link to something that is not ours.
+
+    Args:
+        tree: what is changed.
+        plan: how.
+        reporter: told what takes long.
+        jobs: files side by side.
+        compiler: the interpreter that compiles bytecode; None: the tree's own.
 
     Raises:
         TreeError: the plan contradicts itself.
@@ -79,7 +86,7 @@ def apply(tree: Tree, plan: Plan, *, reporter: Reporter, jobs: int) -> None:
         raise OutputError(f"{error.filename or tree.root}: cannot be changed: {error.strerror}") from None
     wanted = tuple(edit for edit in plan if isinstance(edit, CompileBytecode))
     if wanted:
-        bytecode.compile_all(tree, wanted, jobs=jobs, reporter=reporter)
+        bytecode.compile_all(tree, wanted, compiler=compiler or tree, jobs=jobs, reporter=reporter)
 
 
 def _text_or_link(root: Path, edit: Edit) -> None:

@@ -1,4 +1,4 @@
-"""Hash-based bytecode (PEP 552) for a whole tree, written by the tree's own interpreter.
+"""Hash-based bytecode (PEP 552) for a whole tree, written by an interpreter of the very same version.
 
 It stays valid whatever an unpacker does to time stamps, is never written again on a
 read-only tree, and has the same bytes each time: a fixed number of fresh processes
@@ -52,33 +52,42 @@ def plan_bytecode(tree: Tree) -> Plan:
     return tuple(edits)
 
 
-def compile_all(tree: Tree, edits: tuple[CompileBytecode, ...], *, jobs: int, reporter: Reporter) -> None:
+def compile_all(
+    tree: Tree, edits: tuple[CompileBytecode, ...], *, compiler: Tree, jobs: int, reporter: Reporter
+) -> None:
     """Write the bytecode of these files.
 
+    Args:
+        tree: where they are.
+        edits: which.
+        compiler: the interpreter that does it: the tree's own, or one of the very same version.
+        jobs: processes side by side.
+        reporter: told how far it is.
+
     Raises:
-        BuildError: the tree's interpreter does not run here.
+        BuildError: the interpreter does not run here.
     """
     parts = [edits[index::_PARTS] for index in range(_PARTS)]
     with (
         reporter.step("compile bytecode", f"{len(edits)} modules"),
         ThreadPoolExecutor(jobs) as pool,
     ):
-        list(pool.map(lambda part: _compile(tree, part), parts))
+        list(pool.map(lambda part: _compile(tree, compiler, part), parts))
 
 
-def _compile(tree: Tree, edits: tuple[CompileBytecode, ...]) -> None:
+def _compile(tree: Tree, compiler: Tree, edits: tuple[CompileBytecode, ...]) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump([(str(edit.path), edit.checked) for edit in edits], file)
         file.flush()
         try:
             process.run(
-                (tree.executable, "-I", "-S", "-B", "-c", _PROGRAM, Path(file.name)),
+                (compiler.executable, "-I", "-S", "-B", "-c", _PROGRAM, Path(file.name)),
                 cwd=tree.root,  # names are relative: importlib puts the real path in at import
                 env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
             )
         except process.ProgramError as error:
             raise BuildError(
-                f"{tree.executable}: cannot compile the standard library:\n{error.result.output}",
+                f"{compiler.executable}: cannot compile the standard library:\n{error.result.output}",
                 remedy="the interpreter must run on this machine",
             ) from None
 

@@ -292,7 +292,7 @@ def _hardening(elf: ELFFile) -> Hardening:
         executable_stack=not stacks or any(segment["p_flags"] & P_FLAGS.PF_X for segment in stacks),
         text_relocations=bool(flags & ENUM_DT_FLAGS["DF_TEXTREL"]) or "DT_TEXTREL" in entries,
         writable_code=any(segment["p_flags"] & P_FLAGS.PF_W for segment in code),
-        canary=bool(wanted & _CANARY) or any(_GUARD.search(segment.data()) for segment in code),
+        canary=bool(wanted & _CANARY) or any(_GUARD.search(segment.data()) for segment in loaded),
         code=sum(segment["p_filesz"] for segment in code),
         wanted=wanted,
         exported=frozenset(
@@ -305,8 +305,11 @@ def _hardening(elf: ELFFile) -> Hardening:
 
 
 _CANARY = {"__stack_chk_fail", "__stack_chk_guard"}
-_GUARD = re.compile(rb"\x64[\x48\x4c]\x8b[\x04\x0c\x14\x1c\x24\x2c\x34\x3c]\x25\x28\0\0\0")
-"""``mov %fs:0x28, REGISTER`` of x86_64: zig may link the failing function in."""
+_GUARD = re.compile(
+    rb"\x64[\x48\x4c]\x8b[\x04\x0c\x14\x1c\x24\x2c\x34\x3c]\x25\x28\0\0\0"
+    rb"|manypython: a random stack guard"
+)
+"""``mov %fs:0x28, REGISTER`` of x86_64, where zig may link the failing function in; else our guard."""
 
 
 def patch(

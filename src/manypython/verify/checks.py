@@ -16,9 +16,10 @@ from manypython import process
 from manypython.model.errors import ManypythonError, VerifyError
 from manypython.model.tree import Tree, VerifiedTree
 from manypython.repair.audit import AuditReport, require
-from manypython.verify import foreign, inside, packages, roots, surroundings
+from manypython.verify import foreign, inside, roots, surroundings
 from manypython.verify.foreign import Subject
 from manypython.verify.hardening import weaknesses
+from manypython.verify.inside import packages
 from manypython.verify.report import HERE, Check, VerifyReport, failed, probed, skipped
 from manypython.verify.scan import scan
 
@@ -76,18 +77,30 @@ def examine(
                 pool.submit(_timed, trial, "tree", "scan", lambda: _scan(trial)),
                 pool.submit(_timed, trial, "tree", "hardening", lambda: _hardening(trial)),
             ]
-            first = _copy(subject.tree, scratch / _FIRST)
-            _probe(trial, "moved", (str(first.executable),), {"HOME": str(scratch)})
-            second = replace(first, root=scratch / _place(trial))
-            second.root.parent.mkdir()
-            first.root.rename(second.root)
-            _freeze(second.root)
-            before = _listing(second.root)
-            for future in (*reading, *(pool.submit(job) for job in _jobs(trial, second))):
+            if subject.target.runs_here:
+                _run_here(trial, pool)
+            else:
+                fact = f"{subject.target.architecture} programs run in foreign roots only"
+                trial.checks.append(skipped("moved", "start", fact))
+                _old_glibc(trial, subject.tree)
+            for future in reading:
                 future.result()
-        _timed(trial, "read-only", "unchanged", lambda: _unchanged(before, second.root))
     abroad = foreign.examine(subject, chosen, surroundings.SURROUNDINGS, install=install)
     return VerifyReport((*trial.checks, *abroad))
+
+
+def _run_here(trial: Trial, pool: ThreadPoolExecutor) -> None:
+    """Move a copy twice, run it, freeze it, and run it again in every way."""
+    first = _copy(trial.subject.tree, trial.scratch / _FIRST)
+    _probe(trial, "moved", (str(first.executable),), {"HOME": str(trial.scratch)})
+    second = replace(first, root=trial.scratch / _place(trial))
+    second.root.parent.mkdir()
+    first.root.rename(second.root)
+    _freeze(second.root)
+    before = _listing(second.root)
+    for future in [pool.submit(job) for job in _jobs(trial, second)]:
+        future.result()
+    _timed(trial, "read-only", "unchanged", lambda: _unchanged(before, second.root))
 
 
 def proved(tree: Tree, proof: VerifyReport) -> VerifiedTree:
@@ -132,8 +145,7 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
         {"LD_LIBRARY_PATH": "/usr/lib:/lib:/usr/lib/x86_64-linux-gnu"}, short=True,
     )  # fmt: skip
     yield lambda: _timed(trial, "scripts", "bin", lambda: _scripts(trial, tree))
-    if _OLD not in trial.chosen:
-        yield lambda: _old_glibc(trial, tree)
+    yield lambda: _old_glibc(trial, tree)
 
 
 def _audit(trial: Trial) -> str:
@@ -226,6 +238,8 @@ def _scripts(trial: Trial, tree: Tree) -> str:
 
 def _old_glibc(trial: Trial, tree: Tree) -> None:
     """The whole probe on a real glibc 2.17, where the target says it runs there."""
+    if _OLD in trial.chosen:  # tried later, and more of it
+        return
     root, why = _OLD, surroundings.works()
     if not why or foreign.refused(root, trial.subject.target):
         subject = replace(trial.subject, tree=tree)

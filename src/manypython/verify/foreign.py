@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import os
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,10 @@ from manypython.model.errors import ManypythonError
 from manypython.model.target import Target
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
-from manypython.verify import roots
+from manypython.verify import emulation, roots
 from manypython.verify.report import Check, failed, probed, skipped
 from manypython.verify.roots import Root
-from manypython.verify.surroundings import PROBE, Surrounding, command
+from manypython.verify.surroundings import PLAIN, PROBE, Surrounding, command
 
 
 @dataclass(frozen=True)
@@ -49,34 +49,55 @@ def examine(
         surroundings: tried in each of them, ``subject.jobs`` side by side.
         install: install the host programs that roots are made with (as root).
     """
+    tried = tuple(each for each in surroundings if subject.ours or not each.own)
+
+    def work(root: Root, folder: Path) -> Iterator[Check]:
+        with subject.reporter.step(f"verify in {root.name}"), ThreadPoolExecutor(subject.jobs) as pool:
+            one = functools.partial(_one, subject, root, folder)
+            jobs = [(PLAIN, ("install",)), *((each, subject.probing) for each in tried)]
+            for rows in pool.map(lambda job: one(*job), jobs):
+                yield from rows
+
+    return in_each(subject, chosen, "root", work, install=install)
+
+
+def in_each(
+    subject: Subject,
+    chosen: Iterable[Root],
+    where: str,
+    work: Callable[[Root, Path], Iterable[Check]],
+    *,
+    install: bool = False,
+) -> tuple[Check, ...]:
+    """Do something in each root that the target promises to run in.
+
+    Args:
+        subject: what is proved.
+        chosen: the roots; made where they are not there yet.
+        where: what is done, for the report.
+        work: does it, given a root and its folder.
+        install: install the host programs that roots are made with (as root).
+    """
     checks: list[Check] = []
+    machine, reporter = subject.target.architecture, subject.reporter
     for root in chosen:
         if why := refused(root, subject.target):
-            checks.append(skipped("root", "start", why, root.name))
+            checks.append(skipped(where, "start", why, root.name))
             continue
         try:
-            folder = roots.create(
-                root, subject.target.architecture, subject.cache, subject.reporter, install=install
-            )
+            emulation.require(machine, install=install, reporter=reporter)
+            folder = roots.create(root, machine, subject.cache, reporter, install=install)
+            checks += work(root, folder)
         except ManypythonError as error:
-            checks.append(failed("root", "made", f"{error.message}; {error.remedy}", root.name))
-            continue
-        checks += _examine_in(subject, root, folder, surroundings)
+            checks.append(failed(where, "start", f"{error.message}; {error.remedy}", root.name))
     return tuple(checks)
 
 
-def _examine_in(
-    subject: Subject, root: Root, folder: Path, surroundings: tuple[Surrounding, ...]
-) -> list[Check]:
-    surroundings = tuple(each for each in surroundings if subject.ours or not each.own)
-    with subject.reporter.step(f"verify in {root.name}"), ThreadPoolExecutor(subject.jobs) as pool:
-        one = functools.partial(_one, subject, root, folder)
-        return [check for rows in pool.map(one, surroundings) for check in rows]
-
-
-def _one(subject: Subject, root: Root, folder: Path, surrounding: Surrounding) -> tuple[Check, ...]:
+def _one(
+    subject: Subject, root: Root, folder: Path, surrounding: Surrounding, probing: tuple[str, ...]
+) -> tuple[Check, ...]:
     try:
-        argv = command(root.mounts(folder), subject.tree, surrounding, (*PROBE, *subject.probing))
+        argv = command(root.mounts(folder), subject.tree, surrounding, (*PROBE, *probing))
     except ManypythonError as error:
         return (failed(surrounding.name, "start", f"{error.message}; {error.remedy}", root.name),)
     rows = probed(argv, None, surrounding.name, root=root.name)
@@ -93,8 +114,6 @@ def _wrong_libc(root: Root, rows: tuple[Check, ...]) -> list[Check]:
 
 def refused(root: Root, target: Target) -> str:
     """Why a target does not promise to run in a root; empty where it does."""
-    if target.architecture != os.uname().machine:
-        return f"{target} does not run on this machine"
     if root.glibc is not None and target.floor > root.glibc:
         return f"{target} wants a newer glibc"
     return ""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
+import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib import util
+from importlib import metadata, util
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock
 
@@ -38,7 +42,10 @@ class Root:
 
     def mounts(self, folder: Path) -> tuple[str, ...]:
         """Bubblewrap's arguments that make this root the root."""
-        return ("--ro-bind", str(folder), "/" if self.suite else "/lib64")
+        if self.suite:
+            return ("--ro-bind", str(folder), "/")
+        # loaders are called by /lib64 on x86_64 and by /lib on aarch64
+        return ("--ro-bind", str(folder), "/lib64", "--symlink", "lib64", "/lib")
 
 
 ROOTS = {
@@ -176,10 +183,13 @@ def _sysroot(architecture: Architecture, scratch: Path) -> None:
             "a real glibc 2.17 to test on is missing: Python package ppbt is not installed",
             remedy="pip install 'manypython[build]'",
         )
-    archive = Path(spec.origin).parent / "_toolchain" / f"{architecture}-linux-gnu.tar.xz"
-    if not archive.is_file():
-        raise HostToolError(f"{archive}: missing, so there is no glibc 2.17 for {architecture}")
-    with tarfile.open(archive) as tar:
+    place = Path(spec.origin).parent / "_toolchain" / f"{architecture}-linux-gnu.tar.xz"
+    with contextlib.ExitStack() as stack:
+        if place.is_file():
+            archive: IO[bytes] = stack.enter_context(place.open("rb"))
+        else:
+            archive = stack.enter_context(_of_another_machine(place, architecture))
+        tar = stack.enter_context(tarfile.open(fileobj=archive))
         for member in tar:
             _, mark, name = member.name.partition(_MARK)
             if mark and "/" not in name and ".so" in name and (member.isfile() or member.issym()):
@@ -189,7 +199,32 @@ def _sysroot(architecture: Architecture, scratch: Path) -> None:
         if not path.is_symlink():
             path.chmod(0o755)
     if not (scratch / "ld-2.17.so").is_file():
-        raise HostToolError(f"{archive}: holds no ld-2.17.so")
+        raise HostToolError(f"{place}: holds no ld-2.17.so")
+
+
+@contextlib.contextmanager
+def _of_another_machine(place: Path, architecture: Architecture) -> Iterator[IO[bytes]]:
+    """A file of the ``ppbt`` that pip would install on another machine."""
+    version = metadata.version("ppbt")
+    with tempfile.TemporaryDirectory() as scratch:
+        words = (
+            "--no-deps",
+            "--only-binary=:all:",
+            f"--platform=manylinux_2_17_{architecture}",
+            "-d",
+            scratch,
+        )
+        try:
+            process.run((sys.executable, "-m", "pip", "download", "-q", f"ppbt=={version}", *words))
+        except process.ProgramError as error:
+            raise HostToolError(
+                f"there is no glibc 2.17 for {architecture}: pip cannot download ppbt {version} for it:\n"
+                f"{error.result.output}",
+                remedy="see that the package index can be reached",
+            ) from None
+        wheel = next(Path(scratch).glob("*.whl"))
+        with zipfile.ZipFile(wheel) as file, file.open(f"ppbt/_toolchain/{place.name}") as archive:
+            yield archive
 
 
 def _size(folder: Path) -> int:

@@ -19,12 +19,12 @@ from packaging.version import Version
 
 from manypython import process
 from manypython.archives.read import unpack
-from manypython.model.errors import HostToolError, ManypythonError, RecipeError, VerifyError
+from manypython.model.errors import HostToolError, RecipeError, VerifyError
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.verify import roots
-from manypython.verify.foreign import Subject, refused
-from manypython.verify.report import Check, failed, skipped
+from manypython.verify.foreign import Subject, in_each
+from manypython.verify.report import Check
 from manypython.verify.roots import Root
 from manypython.verify.surroundings import PLAIN, command
 
@@ -35,6 +35,7 @@ _RESOURCES = "all,-audio,-gui,-largefile,-network,-urlfetch,-walltime"
 _SUMMARY = re.compile(r"^\d+ tests? failed:\n((?:    .*\n)+)", re.MULTILINE)
 _VERBOSE = re.compile(r"^(?:ERROR|FAIL): \S+ \((test\.[\w.]+)\)", re.MULTILINE)
 """A test of which only parts (``subTest``) failed is not in the JUnit file."""
+_WHERE = "CPython's tests"
 _PYTHON = "/opt/python"
 _RESULTS = "/opt/results"
 
@@ -127,19 +128,12 @@ def examine(subject: Subject, tests: Path) -> tuple[Check, ...]:
         subject: what is proved.
         tests: the archive of the suite.
     """
-    checks: list[Check] = []
-    for root in roots.select(FULL_ROOTS):
-        if why := refused(root, subject.target):
-            checks.append(skipped("CPython's tests", "suite", why, root.name))
-            continue
-        try:
-            folder = roots.create(root, subject.target.architecture, subject.cache, subject.reporter)
-            seen = run(subject.tree, tests, root, folder, reporter=subject.reporter, jobs=subject.jobs)
-        except ManypythonError as error:
-            checks.append(failed("CPython's tests", "suite", error.message, root.name))
-            continue
-        checks += compare(seen, known(root.name, subject.tree.version), root.name)
-    return tuple(checks)
+
+    def work(root: Root, folder: Path) -> tuple[Check, ...]:
+        seen = run(subject.tree, tests, root, folder, reporter=subject.reporter, jobs=subject.jobs)
+        return compare(seen, known(root.name, subject.tree.version), root.name)
+
+    return in_each(subject, roots.select(FULL_ROOTS), _WHERE, work)
 
 
 def _userland(etc: Path) -> tuple[str, ...]:
@@ -159,7 +153,8 @@ def _userland(etc: Path) -> tuple[str, ...]:
         ("passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/tmp:/bin/sh\n"),
         ("group", "root:x:0:\nnogroup:x:65534:\n"),
         ("hosts", roots.HOSTS),
-        ("services", "http 80/tcp\nftp 21/tcp\n"),
+        ("services", "domain 53/tcp\ndomain 53/udp\nhttp 80/tcp\nftp 21/tcp\n"),
+        ("nsswitch.conf", "hosts: files\n"),
     ):
         (etc / name).write_text(text)
     applets = {*process.run((busybox, "--list")).output.split()} - {"busybox"}
@@ -240,18 +235,17 @@ def known(root: str, version: Version) -> tuple[Known, ...]:
 
 def compare(seen: Outcome, listed: tuple[Known, ...], root: str) -> tuple[Check, ...]:
     """One check for each failure that is not listed and each listed one that is none any more."""
-    where = "CPython's tests"
     new = [
-        Check(root, where, name, ok=False, detail=said, seconds=0.0)
+        Check(root, _WHERE, name, ok=False, detail=said, seconds=0.0)
         for name, said in sorted(seen.failed.items())
         if not any(entry.covers(name) for entry in listed)
     ]
     stale = [
-        Check(root, where, pattern, ok=False, detail="is listed as failing and does not", seconds=0.0)
+        Check(root, _WHERE, pattern, ok=False, detail="is listed as failing and does not", seconds=0.0)
         for entry in listed
         for pattern in entry.tests
         if not any(fnmatch(name, pattern) for name in seen.failed)
     ]
     said = f"{seen.passed} passed, {seen.skipped} skipped, {len(seen.failed)} failed as listed"
-    rest = Check(root, where, "suite", ok=True, detail=said, seconds=seen.seconds)
+    rest = Check(root, _WHERE, "suite", ok=True, detail=said, seconds=seen.seconds)
     return (*new, *stale, rest)

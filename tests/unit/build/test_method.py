@@ -8,7 +8,12 @@ from manypython.build.steps import Profile
 from manypython.model.errors import UsageError
 from manypython.model.target import DEFAULT_TARGET, Architecture, Target
 
-POLICIES = ("manylinux_2_17_x86_64", "manylinux_2_28_x86_64", "manylinux_2_31_x86_64")
+POLICIES = (
+    "manylinux_2_17_aarch64",
+    "manylinux_2_17_x86_64",
+    "manylinux_2_28_x86_64",
+    "manylinux_2_31_x86_64",
+)
 X86 = Architecture.X86_64
 
 
@@ -22,6 +27,11 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_zig_promises_and_gcc_finds_out() -> None:
     if DEFAULT_TARGET.architecture is X86:
         assert buildable(None, Method(), POLICIES) == DEFAULT_TARGET
+        with pytest.raises(UsageError, match="aarch64-manylinux_2_17 cannot be built"):
+            buildable(Target.parse("aarch64-manylinux_2_17"), Method("gcc"), POLICIES)
+    assert (
+        str(buildable(Target.parse("aarch64-manylinux_2_17"), Method(), POLICIES)) == "aarch64-manylinux_2_17"
+    )
     assert str(buildable(None, Method("gcc"), POLICIES)) == "x86_64-manylinux_2_36"
     inside = Method("gcc", image="manylinux_2_31")
     assert str(buildable(None, inside, POLICIES)) == "x86_64-manylinux_2_31"

@@ -1,6 +1,6 @@
 """Uses every part of the standard library once and prints JSON: one row for each check.
 
-Called as ``python -I -B probe.py full|foreign|short MODULE...``; the modules are those that
+Called as ``python -I -B probe.py full|foreign|short|install MODULE...``; the modules are those that
 must be there, ``foreign`` is for prefixes that somebody else built.
 """
 
@@ -407,6 +407,29 @@ def check_bytecode() -> str:
     return f"{count} files"
 
 
+def check_install() -> str:
+    """A virtual environment, a wheel that pip installs into it, and its console script."""
+    import pathlib
+    import subprocess
+    import tempfile
+
+    def run(*words: object) -> str:
+        done = subprocess.run(tuple(map(str, words)), capture_output=True, text=True, check=False)
+        expect(done.returncode == 0, done.stdout + done.stderr)
+        return done.stdout
+
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    wheel = importlib.import_module("packages").wheel
+    with tempfile.TemporaryDirectory() as folder:
+        place = pathlib.Path(folder, "e")
+        run(sys.executable, "-I", "-m", "venv", place)
+        pip = ("-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "install", "--no-index")
+        run(place / "bin" / "python", "-I", *pip, wheel(pathlib.Path(folder)))
+        said = run(place / "bin" / "greet")
+        expect(str(place) in said, said)
+    return "the console script of a wheel runs"
+
+
 SHORT = (check_prefix, check_sysconfig, check_loaded_from)
 FULL = (
     *SHORT, check_tls, check_sqlite, check_ctypes, check_compression, check_hashes,
@@ -416,9 +439,9 @@ FULL = (
 
 def main(kind: str, modules: list[str]) -> list[dict[str, object]]:
     """Run the checks and return one row each."""
-    chosen = SHORT if kind == "short" else FULL
+    chosen = {"short": SHORT, "install": (check_install,)}.get(kind, FULL)
     checks: list[tuple[str, Callable[[], str]]] = [(check.__name__[6:], check) for check in chosen]
-    if kind != "short":
+    if chosen is FULL:
         checks.append(("uses", functools.partial(check_uses, modules)))
         checks.append(("stdlib", check_stdlib))  # last: some modules change the interpreter
     rows = []
