@@ -1,0 +1,137 @@
+"""Commands that make and change trees and archives: make, repair, pack, audit, graft, relocate, recipes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from manypython import pipeline
+from manypython.build.container import Engine
+from manypython.build.images import images
+from manypython.build.method import Method
+from manypython.build.steps import Profile
+from manypython.cli.options import as_json, options
+from manypython.model.errors import UsageError
+from manypython.model.tree import Tree
+from manypython.progress import Reporter
+from manypython.recipes.catalogue import catalogue
+from manypython.repair.apply import apply
+from manypython.repair.audit import audit as audited
+from manypython.repair.audit import require
+from manypython.repair.edits import Plan, plan_as_json
+from manypython.repair.graft import plan_graft
+from manypython.repair.relocate import plan_relocate
+
+
+def make(arguments: argparse.Namespace) -> int:
+    """Build a CPython release."""
+    method = _method(arguments)
+    return _show_made(arguments, pipeline.make(arguments.spec, arguments.target, method, options(arguments)))
+
+
+def _method(arguments: argparse.Namespace) -> Method:
+    image, named = arguments.image or "", arguments.toolchain
+    for option in ("engine", "base"):
+        if getattr(arguments, option) and not image:
+            raise UsageError(f"--{option} goes with --in", remedy=f"add --in, one of {', '.join(images())}")
+    if image and named == "zig":
+        raise UsageError("--in builds with the image's own GCC", remedy="leave out --toolchain")
+    return Method(
+        toolchain=named or ("gcc" if image else "zig"),
+        profile=Profile(arguments.profile),
+        image=image,
+        engine=Engine(arguments.engine) if arguments.engine else None,
+        base=arguments.base,
+    )
+
+
+def repair(arguments: argparse.Namespace) -> int:
+    """Make archives of a prefix that somebody else built."""
+    made = pipeline.repair(arguments.prefix, arguments.target, options(arguments))
+    return _show_made(arguments, made)
+
+
+def pack(arguments: argparse.Namespace) -> int:
+    """Make archives of a tree."""
+    tree = Tree.open(arguments.tree)
+    return _show_made(arguments, pipeline.pack_tree(tree, arguments.target, options(arguments)))
+
+
+def _show_made(arguments: argparse.Namespace, made: pipeline.Made) -> int:
+    if arguments.json:
+        rows = [{"path": str(a.path), "sha256": a.sha256, "size": a.size} for a in made.artifacts]
+        print(as_json({"artifacts": rows, "verify": made.report.as_json()}))
+        return 0
+    for artifact in made.artifacts:
+        print(f"{artifact.path}  {artifact.size / 1e6:.1f} MB  sha256 {artifact.sha256}")
+    for line in made.report.untried():
+        print(line)
+    print(f"{len(made.report.checks)} checks passed")
+    return 0
+
+
+def recipes(arguments: argparse.Namespace) -> int:
+    """List the recipes."""
+    known = (*catalogue().pythons(), *catalogue().libraries())
+    rows = [
+        {
+            "name": recipe.name,
+            "version": str(recipe.version),
+            "licenses": list(recipe.licenses),
+            "upstream": recipe.source.url,
+            "debian": recipe.source.debian.package if recipe.source.debian else "",
+            "sha256": recipe.source.sha256,
+        }
+        for recipe in known
+    ]
+    if arguments.json:
+        print(as_json({"build": catalogue().build.value, "recipes": rows}))
+        return 0
+    for row in rows:
+        origins = f"upstream, Debian source package {row['debian']}" if row["debian"] else "upstream"
+        print(f"{row['name']:<18} {row['version']:<14} {origins}")
+    return 0
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Say which policy each file meets."""
+    report = audited(Tree.open(arguments.tree), target=arguments.target)
+    if arguments.json:
+        print(as_json(report.as_json()))
+    else:
+        for file in report.files:
+            reasons = [f"needs {name} from outside" for name in file.external]
+            print(f"{file.path}: {file.policy}{''.join(f', {reason}' for reason in reasons)}")
+        print(f"lowest policy: {report.policy}")
+    if arguments.target is not None:
+        require(report, arguments.target)
+    return 0
+
+
+def graft(arguments: argparse.Namespace) -> int:
+    """Copy external libraries in."""
+    tree = Tree.open(arguments.tree)
+    return _carry_out(arguments, tree, plan_graft(audited(tree)))
+
+
+def relocate(arguments: argparse.Namespace) -> int:
+    """Make the texts independent of the place."""
+    tree = Tree.open(arguments.tree)
+    return _carry_out(arguments, tree, plan_relocate(tree))
+
+
+def _carry_out(arguments: argparse.Namespace, tree: Tree, plan: Plan) -> int:
+    """Print a plan, or do it and say how much it was."""
+    if not arguments.dry_run:
+        reporter = Reporter(quiet=arguments.json)
+        apply(tree, plan, reporter=reporter, jobs=os.cpu_count() or 1)
+    rows = plan_as_json(plan)
+    if arguments.json:
+        print(as_json(rows))
+    elif arguments.dry_run:
+        for row in rows:
+            facts = ", ".join(f"{k} {v}" for k, v in row.items() if k not in ("edit", "path"))
+            print(f"{row['edit']} {row.get('path', '')}{': ' + facts if facts else ''}")
+    else:
+        print(f"{len(plan)} edits done" if plan else "nothing to do")
+    return 0
