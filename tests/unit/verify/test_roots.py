@@ -1,15 +1,18 @@
 from __future__ import annotations
 
-import subprocess
+import os
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from manypython.model.errors import HostToolError, UsageError
 from manypython.model.target import Architecture, Target
+from manypython.model.tree import Tree
 from manypython.progress import Reporter
-from manypython.verify import foreign, roots
+from manypython.verify import emulation, foreign, roots
 from manypython.verify.roots import ROOTS
+from manypython.verify.surroundings import PLAIN
 
 QUIET = Reporter(quiet=True)
 X86_64 = Architecture.X86_64
@@ -57,9 +60,18 @@ def test_a_root_that_cannot_be_made_leaves_nothing_and_is_a_failure(
 
 
 def test_a_target_promises_only_roots_with_its_glibc() -> None:
-    machine = subprocess.run(("uname", "-m"), capture_output=True, text=True, check=True).stdout.strip()
-    newer = Target.parse(f"{machine}-manylinux_2_31")
-    refused = [root.name for root in ROOTS.values() if foreign.refused(root, newer)]
-    assert refused == ["glibc-2.17"]
-    other = Target.parse("aarch64-manylinux_2_17" if machine == "x86_64" else "x86_64-manylinux_2_17")
-    assert all(foreign.refused(root, other) for root in ROOTS.values())
+    newer = Target.parse("x86_64-manylinux_2_31")
+    assert [root.name for root in ROOTS.values() if foreign.refused(root, newer)] == ["glibc-2.17"]
+
+
+def test_a_machine_that_cannot_be_emulated_is_a_failure_in_each_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulation, "_FORMATS", tmp_path)
+    other = "aarch64" if os.uname().machine == "x86_64" else "x86_64"
+    target = Target.parse(f"{other}-manylinux_2_17")
+    tree = Tree(tmp_path, Version("3.13.5"), "")
+    subject = foreign.Subject(tree, target, ("full",), ours=True, cache=tmp_path, reporter=QUIET, jobs=1)
+    checks = foreign.examine(subject, tuple(ROOTS.values()), (PLAIN,))
+    assert [check.root for check in checks] == list(ROOTS)
+    assert all(not check.ok and "has no emulator" in check.detail for check in checks)
