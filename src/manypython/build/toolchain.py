@@ -49,13 +49,14 @@ zig's own run-time library defines that variable, the same in every program, and
 from each file that needs anything else of it. This is the value glibc takes (``sysdeps`` of its ``ld.so``).
 """
 _LINKING = """
-guard=
+link=
 for word; do
     case $word in
-        -o) guard=$(dirname "$0")/guard.c ;;
-        -c | -S | -E | -r) guard=; break ;;
+        -o) link=yes ;;
+        -c | -S | -E | -r) link=; break ;;
     esac
 done
+[ -z "$link" ] || set -- -O2 -g0 -fno-sanitize=undefined "$@" "$(dirname "$0")/guard.c"
 """
 _GUARDED = (Architecture.AARCH64,)
 
@@ -135,10 +136,11 @@ def zig(target: Target, cache: Path) -> Toolchain:
     # -I, for zig's own headers come before any -isystem
     compiling = f'-target {triple} -I"$(dirname "$0")/include"'
     drivers = {"clang": f"cc {compiling}", "clang++": f"c++ {compiling}", "ar": "ar", "ranlib": "ranlib"}
-    guard = _GUARD if target.architecture in _GUARDED else ""
-    before, after = (_LINKING, ' ${guard:+"$guard"}') if guard else ("", "")
+    guard, linking = (_GUARD, _LINKING) if target.architecture in _GUARDED else ("", "")
     files = {
-        name: f'#!/bin/sh\n{before}exec {shlex.quote(str(program))} {words} "$@"{after}\n'
+        name: "#!/bin/sh\n"
+        + (linking if name.startswith("clang") else "")
+        + f'exec {shlex.quote(str(program))} {words} "$@"\n'
         for name, words in drivers.items()
     }
     files["include/bits/termios-baud.h"] = _termios()
@@ -168,7 +170,7 @@ def zig(target: Target, cache: Path) -> Toolchain:
             ("ZIG_GLOBAL_CACHE_DIR", str(cache / "zig")),
             ("ZIG_LOCAL_CACHE_DIR", str(cache / "zig")),
         ),
-        headers=hashlib.sha256((compiling + _termios() + guard).encode()).hexdigest()[:12],
+        headers=hashlib.sha256((compiling + _termios() + linking + guard).encode()).hexdigest()[:12],
         native=zig(replace(target, architecture=here), cache) if here and not target.runs_here else None,
     )
 

@@ -96,6 +96,8 @@ def in_each(
 def _one(
     subject: Subject, root: Root, folder: Path, surrounding: Surrounding, probing: tuple[str, ...]
 ) -> tuple[Check, ...]:
+    if not surrounding.emulated and not subject.target.runs_here:
+        return (skipped(surrounding.name, "start", "an emulator lets no program restrict itself", root.name),)
     try:
         argv = command(root.mounts(folder), subject.tree, surrounding, (*PROBE, *probing))
     except ManypythonError as error:

@@ -41,8 +41,8 @@ def page(title: str, report: VerifyReport) -> str:
 <div class=scroll><table><thead><tr><td></td>{head}</tr></thead><tbody>
 {body}
 </tbody></table></div>
-{_section("Failed", failures, opened=True)}
-{_section("Not tried", left, opened=True)}
+{_section("Failed", "".join(_detail(check, opened=True) for check in failures))}
+{_section("Not tried", "".join(f"<p class=dim>{escape(line)}</p>" for line in report.untried()))}
 <h2>Every check</h2>
 {"".join(_group(where, row) for where, row in rows.items())}
 </html>"""
@@ -57,10 +57,8 @@ def _untried(checks: tuple[Check, ...]) -> bool:
     return all(check.skipped for check in checks)
 
 
-def _section(title: str, checks: tuple[Check, ...], *, opened: bool) -> str:
-    if not checks:
-        return ""
-    return f"<h2>{title}</h2>\n" + "\n".join(_detail(check, opened=opened) for check in checks)
+def _section(title: str, inner: str) -> str:
+    return f"<h2>{title}</h2>\n{inner}" if inner else ""
 
 
 def _group(where: str, row: dict[str, tuple[Check, ...]]) -> str:

@@ -44,6 +44,8 @@ class Surrounding:
     """Folders of this machine that can be written to, and where they are there."""
     restrict: tuple[str, ...] = ()
     """Words for ``inside/restrict.py``."""
+    emulated: bool = True
+    """Under an emulator too: qemu does not pass on what would restrict itself."""
     own: bool = False
     """Only interpreters that we build survive it (docs/decisions/0007)."""
 
@@ -77,9 +79,9 @@ SURROUNDINGS = (
     Surrounding("a read-only overlay", called="/opt/over/bin/python3", restrict=("overlay",)),
     Surrounding("a foreign LD_LIBRARY_PATH", env=(("LD_LIBRARY_PATH", _TRAPS),)),
     Surrounding("a foreign PYTHONHOME", env=(("PYTHONHOME", "/usr"), ("PYTHONPATH", _TRAPS))),
-    Surrounding("newer system calls missing", restrict=("enosys",)),
-    Surrounding("newer system calls forbidden", restrict=("eperm",)),
-    Surrounding("memory deny write execute", restrict=("mdwe",)),
+    Surrounding("newer system calls missing", restrict=("enosys",), emulated=False),
+    Surrounding("newer system calls forbidden", restrict=("eperm",), emulated=False),
+    Surrounding("memory deny write execute", restrict=("mdwe",), emulated=False),
 )  # fmt: skip
 
 

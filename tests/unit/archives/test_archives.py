@@ -114,8 +114,9 @@ def hostile_tar(path: Path, *entries: tarfile.TarInfo) -> Path:
     return path
 
 
-def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", mode: int = 0o644) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
+    info.mode = mode
     info.type, info.linkname, info.size = kind, link, 1 if kind == tarfile.REGTYPE else 0
     return info
 
@@ -132,6 +133,23 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.T
         ([entry("a", tarfile.LNKTYPE, "b")], "neither file"),
         ([entry("a", tarfile.CHRTYPE)], "neither file"),
         ([entry("a", tarfile.FIFOTYPE)], "neither file"),
+        ([entry("a"), entry("a", tarfile.DIRTYPE)], "is there twice"),
+        ([entry("a/b"), entry("a", tarfile.SYMTYPE, "c")], "is there twice"),
+        ([entry("a/b"), entry("A/b")], "is a where upper and lower case are one"),
+        ([entry("\u00fc"), entry("u\u0308")], "where upper and lower case are one"),
+        (
+            [entry("here", tarfile.SYMTYPE, "."), entry("out", tarfile.SYMTYPE, "here/../x")],
+            "through another link",
+        ),
+        (
+            [entry("out", tarfile.SYMTYPE, "d/../x"), entry("d", tarfile.SYMTYPE, "e/f")],
+            "through another link",
+        ),
+        ([entry("a", mode=0o4755)], "set-user"),
+        ([entry("a", mode=0o2755)], "set-user"),
+        ([entry("a\nb")], "systems read differently"),
+        ([entry("a\\b")], "systems read differently"),
+        ([entry("."), entry("a")], "leads out"),
     ],
 )
 def test_hostile_members_are_refused_and_nothing_is_left(
@@ -148,6 +166,77 @@ def test_a_hostile_zip_is_refused(tmp_path: Path) -> None:
         file.writestr("../x", "")
     with pytest.raises(ArchiveError, match="leads out"):
         unpack(tmp_path / "x.zip", tmp_path / "out")
+
+
+def small(path: Path) -> Path:
+    suffix = next(suffix for suffix in WRITERS if path.name.endswith(suffix))
+    members = (Member(PurePosixPath("a"), b"one"), Member(PurePosixPath("b"), b"two"))
+    WRITERS[suffix](path, members, EPOCH, FAST)
+    return path
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, suffix: str) -> None:
+    archive = tmp_path / f"x{suffix}"
+    WRITERS[suffix](
+        archive,
+        (Member(PurePosixPath("a"), bytes(5000)), Member(PurePosixPath("b"), bytes(5000))),
+        EPOCH,
+        FAST,
+    )
+    unpack(archive, tmp_path / "enough", limit=10_000)
+    for limit, fact in ((9_999, "b: unpacks to more"), (4_999, "a: says it has 5000 bytes")):
+        with pytest.raises(ArchiveError, match=fact):
+            unpack(archive, tmp_path / "out", limit=limit)
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("where", ["before", "behind"])
+def test_data_around_an_archive_is_refused(tmp_path: Path, suffix: str, where: str) -> None:
+    archive = small(tmp_path / f"x{suffix}")
+    data, more = archive.read_bytes(), b"PK\x03\x04 something else"
+    archive.write_bytes(more + data if where == "before" else data + more)
+    with pytest.raises(ArchiveError, match=r"truncated or damaged|not listed|follows its end"):
+        unpack(archive, tmp_path / "out")
+
+
+def test_a_second_archive_behind_the_first_is_refused(tmp_path: Path) -> None:
+    for suffix in (".tar.gz", ".tar.zst"):
+        archive = small(tmp_path / f"x{suffix}")
+        archive.write_bytes(archive.read_bytes() * 2)
+        with pytest.raises(ArchiveError, match="something follows its end"):
+            unpack(archive, tmp_path / "out")
+
+
+def test_a_sparse_file_is_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("a")
+    info.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.realsize": "99999999999",
+    }
+    with tarfile.open(tmp_path / "x.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        info.size = 512
+        tar.addfile(info, io.BytesIO(b"1\n0\n512\n".ljust(512, b"\0")))
+    with pytest.raises(ArchiveError, match=r"says it has 99999999999 bytes|neither file"):
+        unpack(tmp_path / "x.tar.gz", tmp_path / "out")
+
+
+def test_a_zip_whose_start_and_directory_differ_is_refused(tmp_path: Path) -> None:
+    data = small(tmp_path / "x.zip").read_bytes()
+    start = data.rindex(b"PK\x01\x02")
+    first = data.index(b"PK\x01\x02")
+    assert start != first
+    views = {
+        "another name": data[:30] + b"z" + data[31:],
+        "another size": data[:22] + b"\x02" + data[23:],
+        "a member that is not listed": data.replace(data[start : data.index(b"PK\x05\x06")], b""),
+    }
+    for view, text_ in views.items():
+        (tmp_path / "x.zip").write_bytes(text_)
+        with pytest.raises(ArchiveError, match=r"truncated or damaged|two sizes|not listed"):
+            unpack(tmp_path / "x.zip", tmp_path / "out")
+        assert not (tmp_path / "out").exists(), view
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
