@@ -74,6 +74,8 @@ def build(shop: Workshop) -> None:
         text = re.sub(r"add_dir_to_list\(.*'/usr/local/.*\)", "pass", text)
         setup.write_text(text, encoding="utf-8")
     _find_itself(shop.source / "Modules" / "getpath.py")
+    if shop.native:  # else its pip would find that a pip is installed, and install none
+        shutil.rmtree(Tree.open(shop.native).stdlib / "site-packages")
     libraries = shop.native or shop.dependencies
     loader = f"{libraries}/lib:{shop.environment().get('LD_LIBRARY_PATH', '')}".rstrip(":")
     settings["LD_LIBRARY_PATH"] = loader
@@ -177,7 +179,7 @@ def _check_answers(shop: Workshop, native: Path) -> None:
     """
     prefix = shop.destination / NEUTRAL_PREFIX.strip("/")
     header = Path("include", Tree.open(prefix).name, "pyconfig.h")
-    guessed, found = (macros((place / header).read_text()) for place in (prefix, native))
+    guessed, found = (_macros((place / header).read_text()) for place in (prefix, native))
     odd = {name for name in {*guessed, *found} if guessed.get(name) != found.get(name)}
     if wrong := sorted(odd - expected_differences(shop.toolchain.target.architecture)):
         facts = "\n".join(f"  {name}: {guessed.get(name)}, native {found.get(name)}" for name in wrong)
@@ -189,8 +191,7 @@ def _check_answers(shop: Workshop, native: Path) -> None:
         )
 
 
-def macros(header: str) -> dict[str, str]:
-    """The macros that a ``pyconfig.h`` defines."""
+def _macros(header: str) -> dict[str, str]:
     return dict(re.findall(r"^# *define +(\w+) *(.*)$", header, re.MULTILINE))
 
 

@@ -378,6 +378,7 @@ def check_scripts() -> str:
 
     script = os.path.join(root(), "bin", "pip3")
     if not os.path.exists(script):
+        expect("full" not in sys.argv, "it has no pip3")
         raise NotHereError("it has no pip3")
     if not os.path.exists("/bin/sh"):
         raise NotHereError("no shell")
