@@ -74,8 +74,6 @@ def build(shop: Workshop) -> None:
         text = re.sub(r"add_dir_to_list\(.*'/usr/local/.*\)", "pass", text)
         setup.write_text(text, encoding="utf-8")
     _find_itself(shop.source / "Modules" / "getpath.py")
-    if shop.native:  # else its pip would find that a pip is installed, and install none
-        shutil.rmtree(Tree.open(shop.native).stdlib / "site-packages")
     libraries = shop.native or shop.dependencies
     loader = f"{libraries}/lib:{shop.environment().get('LD_LIBRARY_PATH', '')}".rstrip(":")
     settings["LD_LIBRARY_PATH"] = loader
@@ -107,6 +105,7 @@ def build(shop: Workshop) -> None:
     _libpython(shop, settings)
     _check_modules(shop)
     if shop.native:
+        _take_pip(shop, shop.native)
         _check_answers(shop, shop.native)
 
 
@@ -169,6 +168,21 @@ def _check_training(shop: Workshop) -> None:
             remedy="see what the log says of the training (`-m test --pgo`)",
             log=shop.log,
         )
+
+
+def _take_pip(shop: Workshop, native: Path) -> None:
+    """Copy pip from the native twin, whose own found itself installed and so installed nothing.
+
+    It is the same for every machine.
+    """
+    place = shop.destination / NEUTRAL_PREFIX.strip("/")
+    folder = Tree.open(native).stdlib.relative_to(native) / "site-packages"
+    for path in (*native.glob("bin/pip*"), *native.glob(f"{folder}/pip*")):
+        goal = place / path.relative_to(native)
+        if path.is_dir():
+            shutil.copytree(path, goal)
+        else:
+            shutil.copy2(path, goal)
 
 
 def _check_answers(shop: Workshop, native: Path) -> None:
