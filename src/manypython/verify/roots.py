@@ -23,6 +23,7 @@ from manypython.build import debian, host_tools
 from manypython.model.errors import HostToolError, OutputError, UsageError
 from manypython.model.target import Architecture
 from manypython.progress import Reporter, Step
+from manypython.verify import emulation
 
 HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 """What every machine has in ``/etc/hosts``."""
@@ -104,6 +105,7 @@ def create(
             if not folder.is_dir():
                 if root.suite:
                     host_tools.require(("debootstrap",), install=install, reporter=reporter)
+                    emulation.require(architecture, install=install, reporter=reporter)
                 with reporter.step(f"make root {folder.name}") as step:
                     _whole(folder, functools.partial(_lay, root, architecture, step))
     except OSError as error:
