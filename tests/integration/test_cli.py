@@ -23,7 +23,11 @@ Cli = Callable[..., Any]
         (("make", "3.13.99"), 2, "no recipe for CPython 3.13.99; near ones: 3.13.5, 3.13.15"),
         (("make", "perl"), 2, "'perl' is no Python version"),
         (("make", "3.13", "--target", "sparc-manylinux_2_17"), 2, "unknown target"),
-        (("make", "3.13", "--toolchain", "gcc", "--target", "aarch64-manylinux_2_28"), 2, "cannot be built on this machine"),
+        (
+            ("make", "3.13", "--toolchain", "gcc", "--target", "aarch64-manylinux_2_28"),
+            2,
+            "cannot be built on this machine",
+        ),
         (("make", "3.13", "--target", "x86_64-manylinux_2_99"), 2, "cannot be built on this machine"),
         (("make", "3.13", "--target", "x86_64-manylinux_2_12"), 2, "zig builds for glibc 2.17 or newer"),
         (("make", "3.13", "--toolchain", "tcc"), 2, "invalid choice: 'tcc'"),
