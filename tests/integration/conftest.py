@@ -76,12 +76,10 @@ class Made:
         return next(Path(a["path"]) for a in self.data["artifacts"] if a["path"].endswith(suffix))
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """One real CPython 3.13 through the whole line (from the cache where it can be)."""
-    folder = tmp_path_factory.mktemp("made")
+def _make(folder: Path, *words: str) -> Made:
+    """``make`` with these words (from the cache where it can be), and its archive unpacked."""
     host = ["--install-host-tools"] if os.geteuid() == 0 else []
-    run = manypython("make", "3.13", "--dist", folder / "dist", "--json", "--fast", *host)
+    run = manypython("make", *words, "--dist", folder / "dist", "--json", "--fast", *host)
     assert run.code == 0, run.err
     archive = next(a["path"] for a in run.data["artifacts"] if a["path"].endswith(".tar.gz"))
     unpack(Path(archive), folder / "unpacked")
@@ -89,20 +87,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """One real CPython 3.13 through the whole line."""
+    return _make(tmp_path_factory.mktemp("made"), "3.13")
+
+
+@pytest.fixture(scope="session")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Tree]:
-    """``make`` with these words, once, and the tree in what it left."""
-
-    @functools.cache
-    def made(*words: str) -> Tree:
-        folder = tmp_path_factory.mktemp("made")
-        host = ["--install-host-tools"] if os.geteuid() == 0 else []
-        run = manypython("make", *words, "--dist", folder / "dist", "--json", "--fast", *host)
-        assert run.code == 0, run.err
-        archive = next(a["path"] for a in run.data["artifacts"] if a["path"].endswith(".tar.gz"))
-        unpack(Path(archive), folder / "unpacked")
-        return Tree.open(folder / "unpacked" / "python")
-
-    return made
+    """``make`` with any words, once for each, and the tree in what it left."""
+    return functools.cache(lambda *words: Tree.open(_make(tmp_path_factory.mktemp("made"), *words).tree))
 
 
 def host(*packages: str) -> None:
