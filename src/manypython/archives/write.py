@@ -41,7 +41,7 @@ FAST = Effort(deflate=5, zstd=9)
 
 def tar_gz(path: Path, members: tuple[Member, ...], epoch: int, effort: Effort = BEST) -> None:
     """Write a ``.tar.gz``; its header has neither a name nor the time of day."""
-    with _whole(path) as file, gzip.GzipFile("", "wb", effort.deflate, file, mtime=epoch) as packed:
+    with whole(path) as file, gzip.GzipFile("", "wb", effort.deflate, file, mtime=epoch) as packed:
         _tar(packed, members, epoch)
 
 
@@ -55,7 +55,7 @@ def tar_zst(path: Path, members: tuple[Member, ...], epoch: int, effort: Effort 
         write_checksum=True,
     )
     compressor = zstandard.ZstdCompressor(compression_params=parameters)
-    with _whole(path) as file, compressor.stream_writer(file, closefd=False) as packed:
+    with whole(path) as file, compressor.stream_writer(file, closefd=False) as packed:
         _tar(packed, members, epoch)
 
 
@@ -63,7 +63,7 @@ def zip_file(path: Path, members: tuple[Member, ...], epoch: int, effort: Effort
     """Write a ``.zip`` with Unix modes and symbolic links as Info-ZIP keeps them."""
     moment = time.gmtime(epoch)[:6]
     with (
-        _whole(path) as file,
+        whole(path) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed,
     ):
         for member in members:
@@ -108,7 +108,7 @@ def _tar(
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
+def whole(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears under its name only when it is written whole.
 
     Raises:
@@ -136,5 +136,14 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
 
 def text(path: Path, content: str) -> None:
     """Write a small text file whole or not at all."""
-    with _whole(path) as file:
-        file.write(content.encode())
+    content_of(path, content.encode())
+
+
+def content_of(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OutputError: the folder cannot be written, or is full.
+    """
+    with whole(path) as file:
+        file.write(content)

@@ -1,37 +1,67 @@
-"""The command line: arguments in, results on standard output, progress on standard error."""
+"""The command line: arguments in, results on standard output, progress on standard error.
+
+Only the module of the command that was named is imported: ``fetch`` answers before
+``make`` would have loaded its libraries.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import sys
-import tempfile
-import traceback
-from collections.abc import Callable, Sequence
-from typing import Any
 
-from manypython import __version__, process
-from manypython.cli import arguments as a
-from manypython.cli import making, proving
-from manypython.model.errors import INTERRUPTED, ManypythonError, OutputError
+from manypython import __version__
+from manypython.model.errors import INTERRUPTED, ManypythonError, MissingExtraError, OutputError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself takes a tenth of the time that a warm fetch has
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
 _EPILOG = """\
 exit codes: 0 done; 2 wrong arguments; 3 no usable Python prefix; 4 wrong recipe; 5 source not to be had;
 6 host program missing; 7 build failed; 8 policy not met or library not found; 9 not proved portable;
-10 output not writable or full; 11 bad archive; 12 no usable container; 130 interrupted
+10 output not writable or full; 11 bad archive; 12 no usable container; 13 download failed;
+14 index not trusted; 15 no build fits; 130 interrupted
 """
+_COMMANDS = {
+    "fetch": ("fetching", "put an interpreter on this machine and print its path"),
+    "list": ("fetching", "list the interpreters that are here, or that an index has"),
+    "find": ("fetching", "print the path of an interpreter that is here already"),
+    "files": ("fetching", "list the files of an interpreter"),
+    "remove": ("fetching", "remove interpreters: what was installed, and nothing else"),
+    "prune": ("fetching", "remove builds that have a successor, and downloads"),
+    "config": ("fetching", "show each setting and where it comes from"),
+    "make": ("making", "build a CPython release from source and leave its archives in DIST"),
+    "repair": ("making", "make archives of an installed prefix; the prefix is copied, never touched"),
+    "recipes": ("making", "list what can be built and from which sources"),
+    "audit": ("making", "say which policy each ELF file of a tree meets, and why not a better one"),
+    "graft": ("making", "copy the libraries a tree needs from outside into it"),
+    "relocate": ("making", "make every text of a tree independent of where it stands"),
+    "verify": (
+        "proving",
+        "prove a tree or an archive portable: move it, freeze it, call it from everywhere, and elsewhere",
+    ),
+    "roots": ("proving", "make, list and remove the foreign roots that verify runs in"),
+    "pack": ("making", "verify a tree, then write .tar.gz, .tar.zst and .zip of it"),
+    "publish": ("publishing", "add archives to a static site that every tool can fetch from"),
+    "keys": ("publishing", "make, rotate and show the keys that sign a site's index"),
+    "serve": ("publishing", "try a site out: serve it on the loopback interface"),
+}
+"""Each command's module and what it does."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; every foreseen error is two plain lines."""
-    arguments = _parser().parse_args(argv)
-    os.umask(0o022)  # what is built and proved must not depend on the caller's
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that is cancelled cleans up too
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell's background job
-        # what we run must not inherit it: CPython's tests would wait for their own SIGINT for ever
-        signal.signal(signal.SIGINT, lambda *_: None)
     try:
+        arguments = _parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
+        os.umask(0o022)  # what is built and proved must not depend on the caller's
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that is cancelled cleans up too
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell's background job
+            # what we run must not inherit it: CPython's tests would wait for their own SIGINT for ever
+            signal.signal(signal.SIGINT, lambda *_: None)
         command: Callable[[argparse.Namespace], int] = arguments.command
         return command(arguments)
     except ManypythonError as error:
@@ -45,116 +75,91 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return OutputError.exit_code
     except KeyboardInterrupt:
-        process.terminate_all()
-        print("interrupted: what was built so far is kept, run again to go on", file=sys.stderr)
+        if process := sys.modules.get("manypython.process"):
+            process.terminate_all()
+        print("interrupted: what was done so far is kept, run again to go on", file=sys.stderr)
         return INTERRUPTED
     except Exception:  # noqa: BLE001  (a fault of ours: no traceback on the user's screen, but none lost)
-        number, name = tempfile.mkstemp(prefix="manypython-", suffix=".log")
-        with open(number, "w", encoding="utf-8") as file:
-            traceback.print_exc(file=file)
-        print("error: a fault in manypython itself", file=sys.stderr)
-        print(f"log: {name}\nremedy: report it with this log", file=sys.stderr)
-        return ManypythonError.exit_code
+        return _fault()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _fault() -> int:
+    """Keep the traceback in a file and say where."""
+    import tempfile  # noqa: PLC0415  (rare)
+    import traceback  # noqa: PLC0415
+
+    number, name = tempfile.mkstemp(prefix="manypython-", suffix=".log")
+    with open(number, "w", encoding="utf-8") as file:
+        traceback.print_exc(file=file)
+    print("error: a fault in manypython itself", file=sys.stderr)
+    print(f"log: {name}\nremedy: report it with this log", file=sys.stderr)
+    return ManypythonError.exit_code
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser, complete for the command that is named and a list of names for the others."""
     parser = argparse.ArgumentParser(
         prog="manypython",
-        description="Make CPython portable: one archive that runs on any Linux, from any folder.",
+        description="Portable CPython: fetch it, make it, prove it. One archive that runs on any Linux, "
+        "from any folder.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"manypython {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add(
-        commands, "make", making.make, "build a CPython release from source and leave its archives in DIST",
-        "manypython make 3.13", "manypython make cp313 --dist out --json",
-        "manypython make 3.13 --in manylinux_2_28 --profile release",
-        "manypython make 3.13 --target aarch64-manylinux_2_17",
-        ("spec", {"metavar": "SPEC", "type": a.spec, "help": "3.13 (the newest), 3.13.5 or cp313"}),
-        a.TARGET, *a.METHOD, *a.SOURCES, *a.OUTPUT,
-    )  # fmt: skip
-    _add(
-        commands, "repair", making.repair,
-        "make archives of an installed prefix; the prefix is copied, never touched",
-        "manypython repair ~/.pyenv/versions/3.13.0 -o dist", "manypython repair /opt/python --fast",
-        a.PREFIX, a.TARGET_FOUND, *a.OUTPUT,
-    )  # fmt: skip
-    _add(
-        commands, "recipes", making.recipes, "list what can be built and from which sources",
-        "manypython recipes", "manypython recipes --json", a.JSON,
-    )  # fmt: skip
-    _add(
-        commands, "audit", making.audit,
-        "say which policy each ELF file of a tree meets, and why not a better one",
-        "manypython audit ./python", "manypython audit ./python --target x86_64-manylinux_2_17 --json",
-        a.TREE, a.TARGET_FOUND, a.JSON,
-    )  # fmt: skip
-    _add(
-        commands, "graft", making.graft, "copy the libraries a tree needs from outside into it",
-        "manypython graft ./python --dry-run", a.TREE, a.DRY_RUN, a.JSON,
-    )  # fmt: skip
-    _add(
-        commands, "relocate", making.relocate, "make every text of a tree independent of where it stands",
-        "manypython relocate ./python --dry-run", a.TREE, a.DRY_RUN, a.JSON,
-    )  # fmt: skip
-    _add(
-        commands, "verify", proving.verify,
-        "prove a tree or an archive portable: move it, freeze it, call it from everywhere, and elsewhere",
-        "manypython verify ./python", "manypython verify dist/cpython-*-install_only.tar.gz --root all",
-        "manypython verify ./python --root debian-12 --root glibc-2.17 --html report.html --json report.json",
-        a.TREE_OR_ARCHIVE, a.TARGET_FOUND, *a.REPORTS, a.HOST_TOOLS, *a.CACHE,
-    )  # fmt: skip
-    _add_roots(commands)
-    _add(
-        commands, "pack", making.pack, "verify a tree, then write .tar.gz, .tar.zst and .zip of it",
-        "manypython pack ./python --dist dist", a.TREE, a.TARGET_FOUND, *a.OUTPUT,
-    )  # fmt: skip
+    named = next((word for word in argv if not word.startswith("-")), "")
+    for name in (named,) if named in _COMMANDS else _COMMANDS:
+        module, summary = _COMMANDS[name]
+        if name == named:
+            _add(commands, name, summary, _load(name, module)[name])
+        else:
+            commands.add_parser(name, help=summary)
     return parser
+
+
+def _load(name: str, module: str) -> dict[str, Any]:
+    """The commands of a module.
+
+    Raises:
+        MissingExtraError: it needs libraries that only ``manypython[build]`` brings.
+    """
+    try:
+        found: dict[str, Any] = importlib.import_module(f"manypython.cli.{module}").COMMANDS
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "manypython":
+            raise
+        raise MissingExtraError(
+            f"{name}: {error.name} is not installed",
+            remedy="pip install 'manypython[build]'",
+        ) from None
+    return found
 
 
 def _add(
     commands: Any,  # noqa: ANN401  (argparse keeps the type private)
     name: str,
-    command: Callable[[argparse.Namespace], int],
     summary: str,
-    *parts: str | a.Argument,
+    parts: Any,  # noqa: ANN401  (a tuple as `arguments.py` says, or more of them by name)
 ) -> None:
-    """Add one command: its examples are the strings among the parts, its arguments the rest."""
-    examples = "\n".join(f"  {part}" for part in parts if isinstance(part, str))
+    """Add one command: the function that runs it, its examples (strings), its arguments (pairs)."""
+    if isinstance(parts, dict):
+        description = f"{summary[0].upper()}{summary[1:]}."
+        parser = commands.add_parser(name, help=summary, description=description)
+        actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+        for action, (told, *rest) in parts.items():
+            _add(actions, action, told, rest)
+        return
+    command, *rest = parts
+    examples = "\n".join(f"  {part}" for part in rest if isinstance(part, str))
     parser = commands.add_parser(
         name,
         help=summary,
-        description=summary[0].upper() + summary[1:] + ".",
+        description=f"{summary[0].upper()}{summary[1:]}.",
         epilog=f"examples:\n{examples}\n\n{_EPILOG}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    for part in parts:
+    for part in rest:
         if not isinstance(part, str):
             names, settings = part
             parser.add_argument(*names.split(), **settings)
-    parser.set_defaults(
-        command=command, cache_dir=None, source_dir=None, offline=False, install_host_tools=False, fast=False,
-        build_number=None, jobs=os.cpu_count() or 1, json=False,
-    )  # fmt: skip
-
-
-def _add_roots(commands: Any) -> None:  # noqa: ANN401
-    """``manypython roots create|list|remove``."""
-    summary = "make, list and remove the foreign roots that verify runs in"
-    parser = commands.add_parser("roots", help=summary, description=summary[0].upper() + summary[1:] + ".")
-    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
-    _add(
-        actions, "create", proving.roots_create,
-        "make roots that are not there yet (Debian's need debootstrap, and root to run it)",
-        "manypython roots create all", "manypython roots create glibc-2.17",
-        a.ROOT_NAMES, a.ARCH, a.HOST_TOOLS, *a.CACHE,
-    )  # fmt: skip
-    _add(
-        actions, "list", proving.roots_list, "list the roots and their size on disk",
-        "manypython roots list", "manypython roots list --json", a.ARCH, *a.CACHE, a.JSON,
-    )  # fmt: skip
-    _add(
-        actions, "remove", proving.roots_remove, "remove roots from the cache folder",
-        "manypython roots remove debian-sid", a.ROOT_NAMES, a.ARCH, a.DRY_RUN, *a.CACHE,
-    )  # fmt: skip
+    parser.set_defaults(command=command)

@@ -10,6 +10,7 @@ from manypython.build.container import Engine
 from manypython.build.images import images
 from manypython.build.method import Method
 from manypython.build.steps import Profile
+from manypython.cli import arguments as a
 from manypython.cli.options import as_json, options
 from manypython.model.errors import UsageError
 from manypython.model.tree import Tree
@@ -135,3 +136,29 @@ def _carry_out(arguments: argparse.Namespace, tree: Tree, plan: Plan) -> int:
     else:
         print(f"{len(plan)} edits done" if plan else "nothing to do")
     return 0
+
+
+COMMANDS = {
+    "make": (
+        make,
+        "manypython make 3.13", "manypython make cp313 --dist out --json",
+        "manypython make 3.13 --in manylinux_2_28 --profile release",
+        "manypython make 3.13 --target aarch64-manylinux_2_17",
+        ("spec", {"metavar": "SPEC", "type": a.spec, "help": "3.13 (the newest), 3.13.5 or cp313"}),
+        a.TARGET, *a.METHOD, *a.SOURCES, *a.OUTPUT,
+    ),
+    "repair": (
+        repair,
+        "manypython repair ~/.pyenv/versions/3.13.0 -o dist", "manypython repair /opt/python --fast",
+        a.PREFIX, a.TARGET_FOUND, *a.OUTPUT,
+    ),
+    "recipes": (recipes, "manypython recipes", "manypython recipes --json", a.JSON),
+    "audit": (
+        audit,
+        "manypython audit ./python", "manypython audit ./python --target x86_64-manylinux_2_17 --json",
+        a.TREE, a.TARGET_FOUND, a.JSON,
+    ),
+    "graft": (graft, "manypython graft ./python --dry-run", a.TREE, a.DRY_RUN, a.JSON),
+    "relocate": (relocate, "manypython relocate ./python --dry-run", a.TREE, a.DRY_RUN, a.JSON),
+    "pack": (pack, "manypython pack ./python --dist dist", a.TREE, a.TARGET_FOUND, *a.OUTPUT),
+}  # fmt: skip

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -18,13 +19,13 @@ from manypython.recipes.catalogue import catalogue
 
 def cache(arguments: argparse.Namespace) -> Path:
     """The folder for sources, builds and roots."""
-    named = arguments.cache_dir or os.environ.get("MANYPYTHON_CACHE_DIR")
+    named = _given(arguments, "cache_dir") or os.environ.get("MANYPYTHON_CACHE_DIR")
     return Path(named or platformdirs.user_cache_path("manypython")).absolute()
 
 
 def reporter(arguments: argparse.Namespace) -> Reporter:
     """Where progress goes; nowhere where standard output is for machines."""
-    return Reporter(cache(arguments) / "timings.json", quiet=arguments.json in (True, STDOUT))
+    return Reporter(cache(arguments) / "timings.json", quiet=_given(arguments, "json") in (True, STDOUT))
 
 
 def options(arguments: argparse.Namespace, dist: Path | None = None) -> pipeline.Options:
@@ -38,13 +39,18 @@ def options(arguments: argparse.Namespace, dist: Path | None = None) -> pipeline
         cache=cache(arguments),
         dist=(dist or arguments.dist).absolute(),
         reporter=reporter(arguments),
-        jobs=max(1, arguments.jobs),
-        number=arguments.build_number or catalogue().build,
-        source_dir=arguments.source_dir,
-        offline=arguments.offline,
-        install_host_tools=arguments.install_host_tools,
-        effort=FAST if arguments.fast else BEST,
+        jobs=max(1, _given(arguments, "jobs") or os.cpu_count() or 1),
+        number=_given(arguments, "build_number") or catalogue().build,
+        source_dir=_given(arguments, "source_dir"),
+        offline=bool(_given(arguments, "offline")),
+        install_host_tools=bool(_given(arguments, "install_host_tools")),
+        effort=FAST if _given(arguments, "fast") else BEST,
     )
+
+
+def _given(arguments: argparse.Namespace, name: str) -> Any:  # noqa: ANN401  (as argparse has it)
+    """An option's value; None where the command has no such option."""
+    return getattr(arguments, name, None)
 
 
 def as_json(data: object) -> str:

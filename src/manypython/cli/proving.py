@@ -10,6 +10,7 @@ from rich.console import Console
 
 from manypython import pipeline
 from manypython.archives import write
+from manypython.cli import arguments as a
 from manypython.cli.arguments import STDOUT
 from manypython.cli.options import as_json, cache, options, reporter
 from manypython.model.errors import UsageError, VerifyError
@@ -98,3 +99,31 @@ def roots_remove(arguments: argparse.Namespace) -> int:
             removed = roots.remove(root, arguments.arch, cache(arguments))
             print(f"{root.name}: {'removed' if removed else 'was not there'}")
     return 0
+
+
+COMMANDS = {
+    "verify": (
+        verify,
+        "manypython verify ./python", "manypython verify dist/cpython-*-install_only.tar.gz --root all",
+        "manypython verify ./python --root debian-12 --root glibc-2.17 --html report.html --json report.json",
+        a.TREE_OR_ARCHIVE, a.TARGET_FOUND, *a.REPORTS, a.HOST_TOOLS, *a.CACHE,
+    ),
+    "roots": {
+        "create": (
+            "make roots that are not there yet (Debian's need debootstrap, and root to run it)",
+            roots_create,
+            "manypython roots create all", "manypython roots create glibc-2.17",
+            a.ROOT_NAMES, a.ARCH, a.HOST_TOOLS, *a.CACHE,
+        ),
+        "list": (
+            "list the roots and their size on disk",
+            roots_list,
+            "manypython roots list", "manypython roots list --json", a.ARCH, *a.CACHE, a.JSON,
+        ),
+        "remove": (
+            "remove roots from the cache folder",
+            roots_remove,
+            "manypython roots remove debian-sid", a.ROOT_NAMES, a.ARCH, a.DRY_RUN, *a.CACHE,
+        ),
+    },
+}  # fmt: skip

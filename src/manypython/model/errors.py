@@ -7,7 +7,9 @@ with ``exit_code``; no traceback reaches a user. The codes are documented in
 
 from __future__ import annotations
 
-from pathlib import Path
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # a warm fetch does not wait for pathlib
+    from pathlib import Path
 
 
 class ManypythonError(Exception):
@@ -87,6 +89,30 @@ class ContainerError(ManypythonError):
     """No container engine works, the image is not the right one, or the container was ended from outside."""
 
     exit_code = 12
+
+
+class DownloadError(ManypythonError):
+    """A file cannot be had, or its bytes are not what the index says. Names each place that was tried."""
+
+    exit_code = 13
+
+
+class TrustError(ManypythonError):
+    """An index is not signed, or its signatures, dates or versions do not hold."""
+
+    exit_code = 14
+
+
+class NoBuildError(ManypythonError):
+    """No build fits this machine, or none that fits is what was asked for."""
+
+    exit_code = 15
+
+
+class MissingExtraError(ManypythonError):
+    """The command needs libraries that only ``manypython[build]`` brings."""
+
+    exit_code = 6
 
 
 INTERRUPTED = 130

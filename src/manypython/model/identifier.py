@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from packaging.version import InvalidVersion, Version
@@ -97,7 +97,8 @@ class BuildNumber:
 
 
 _ARTIFACT = re.compile(
-    r"(?P<implementation>cpython|pypy)-(?P<version>[0-9a-z.]+)\+(?P<build>\d{8})-(?P<arch>[a-z0-9_]+?)-unknown-linux-"
+    r"(?P<implementation>cpython|pypy)-(?P<version>[0-9a-z.]+)\+(?P<build>\d{8})-"
+    r"(?P<arch>[a-z0-9_]+?)(?:_v(?P<level>[2-4]))?-unknown-linux-"
     r"(?P<abi>gnu|musl)(?:-(?P<policy>manylinux_\d+_\d+))?(?:-(?P<variant>freethreaded|debug))?"
     r"-(?P<content>install_only|tests)(?P<suffix>\.tar\.gz|\.tar\.zst|\.zip)"
 )
@@ -122,6 +123,17 @@ class ArtifactName:
     implementation: str = "cpython"
     content: str = "install_only"
     """``tests``: the standard library's tests, to be laid over the other."""
+    level: int = 1
+    """The micro-architecture level: 3 for ``x86_64_v3``."""
+
+    @property
+    def bare(self) -> ArtifactName:
+        """The name without the wrapping's suffix."""
+        return self.with_suffix("")
+
+    def with_suffix(self, suffix: str) -> ArtifactName:
+        """The name of the same in another wrapping (``.zip``)."""
+        return replace(self, suffix=suffix)
 
     @classmethod
     def parse(cls, text: str) -> ArtifactName:
@@ -147,6 +159,7 @@ class ArtifactName:
             match["policy"] or "",
             match["implementation"],
             match["content"],
+            int(match["level"] or 1),
         )
         if str(name) != text:
             raise UsageError(f"{text!r} is not written as {name}")
@@ -154,7 +167,8 @@ class ArtifactName:
 
     def __str__(self) -> str:
         marks = "".join(f"-{mark}" for mark in (self.policy, self.variant) if mark)
+        level = f"_v{self.level}" if self.level > 1 else ""
         return (
-            f"{self.implementation}-{self.version}+{self.build}-{self.architecture}-unknown-linux-"
+            f"{self.implementation}-{self.version}+{self.build}-{self.architecture}{level}-unknown-linux-"
             f"{self.libc.abi}{marks}-{self.content}{self.suffix}"
         )
