@@ -8,20 +8,27 @@ times come from the last run, kept in the cache folder.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 _PLAIN_INTERVAL = 60.0
 """Seconds between two signs of life of one step in a plain log."""
+_TRANSFER_INTERVAL, _LIVE_INTERVAL = 5.0, 0.2
+"""The same for a transfer, in a plain log and on a terminal."""
+_PATIENCE = 2.0
+"""Seconds that a transfer may take before it is worth a word."""
 
 
 class Step(Protocol):
@@ -41,8 +48,7 @@ class Reporter:
             timings: JSON file with seconds per step of the last run; read and updated.
             quiet: say nothing but warnings (``--json``).
         """
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._live = self._console.is_terminal and not quiet and "CI" not in os.environ
+        self._live = sys.stderr.isatty() and not quiet and "CI" not in os.environ
         self._quiet = quiet
         self._timings_path = timings
         self._timings: dict[str, float] = _read_timings(timings)
@@ -79,15 +85,58 @@ class Reporter:
         self.note(f"{name}: done in {duration(took)}")
         self._remember(name, took)
 
+    @contextlib.contextmanager
+    def transfer(self, name: str, size: int) -> Iterator[Callable[[int], None]]:
+        """Show how many bytes have arrived, once it takes longer than two seconds.
+
+        Args:
+            name: what is transferred.
+            size: bytes there will be.
+        """
+        begun = time.monotonic()
+        shown = begun
+        with contextlib.ExitStack() as stack:
+            live: _LiveStep | None = None
+
+            def advance(there: int) -> None:
+                nonlocal live, shown
+                now = time.monotonic()
+                if now - begun < _PATIENCE or now - shown < (_LIVE_INTERVAL if live else _TRANSFER_INTERVAL):
+                    return
+                if live is None and self._live:
+                    live = stack.enter_context(self._live_line(name, ""))
+                shown = now
+                left = duration((now - begun) * (size - there) / max(1, there))
+                told = f"{there / 1e6:.1f} of {size / 1e6:.1f} MB, {duration(now - begun)}, about {left} more"
+                if live is not None:
+                    live.line(told)
+                else:
+                    self.note(f"{name}: {told}")
+
+            yield advance
+
+    @functools.cached_property
+    def _console(self) -> Console:
+        """Rich's console; only a live display needs it, and a quick fetch has none."""
+        from rich.console import Console  # noqa: PLC0415  (40 ms)
+
+        return Console(stderr=True, highlight=False, soft_wrap=True)
+
     def _print(self, text: str) -> None:
         with self._lock:
-            self._console.print(escape(text))
+            if self._progress is None:
+                print(text, file=sys.stderr, flush=True)
+            else:
+                self._console.print(text, markup=False)
 
     @contextlib.contextmanager
     def _live_line(self, text: str, hint: str) -> Iterator[_LiveStep | None]:
         if not self._live:
             yield None
             return
+        from rich.markup import escape  # noqa: PLC0415
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
         with self._lock:
             if self._progress is None:
                 self._progress = Progress(
@@ -129,6 +178,8 @@ class _LiveStep:
         self._progress, self._task, self._text = progress, task, text
 
     def line(self, text: str) -> None:
+        from rich.markup import escape  # noqa: PLC0415
+
         room = max(20, self._progress.console.width - len(self._text) - 16)
         self._progress.update(
             self._task,  # type: ignore[arg-type]

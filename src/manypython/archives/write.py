@@ -108,7 +108,7 @@ def _tar(
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[IO[bytes]]:
+def whole(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """A file that appears under its name only when it is written whole.
 
     Raises:
@@ -122,7 +122,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(scratch).chmod(0o644)
+        Path(scratch).chmod(mode)
         Path(scratch).replace(path)
     except OSError as error:
         raise OutputError(
@@ -139,11 +139,11 @@ def text(path: Path, content: str) -> None:
     content_of(path, content.encode())
 
 
-def content_of(path: Path, content: bytes) -> None:
+def content_of(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file whole or not at all.
 
     Raises:
         OutputError: the folder cannot be written, or is full.
     """
-    with whole(path) as file:
+    with whole(path, mode) as file:
         file.write(content)

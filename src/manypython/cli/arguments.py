@@ -42,6 +42,10 @@ def number(text: str) -> BuildNumber:
         raise argparse.ArgumentTypeError(f"{text!r} is no build number; give YYYYMMDD") from None
 
 
+SPEC: Argument = (
+    "spec",
+    {"metavar": "SPEC", "type": spec, "help": "3.13 (the newest), 3.13.5, cp313 or '>=3.12,<3.14'"},
+)
 TREE: Argument = (
     "tree",
     {"metavar": "TREE", "type": Path, "help": "folder with bin/ and lib/python3.X/"},

@@ -144,7 +144,7 @@ COMMANDS = {
         "manypython make 3.13", "manypython make cp313 --dist out --json",
         "manypython make 3.13 --in manylinux_2_28 --profile release",
         "manypython make 3.13 --target aarch64-manylinux_2_17",
-        ("spec", {"metavar": "SPEC", "type": a.spec, "help": "3.13 (the newest), 3.13.5 or cp313"}),
+        a.SPEC,
         a.TARGET, *a.METHOD, *a.SOURCES, *a.OUTPUT,
     ),
     "repair": (

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from manypython.model.errors import UsageError
 from manypython.model.target import Architecture, LibcFamily, Target
 
-_CP = re.compile(r"cp3(?P<minor>\d{1,2})t?")
+_SPEC = re.compile(
+    r"(?:cp(?P<major>3)(?P<minor>\d{0,2})|(?P<version>3(?:\.\d{1,2}(?:\.\d{1,2}(?:(?:a|b|rc)\d{1,2})?)?)?))(?P<threaded>t?)"
+)
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What a user asks for: ``3.13`` (newest), ``3.13.5`` (exactly), ``cp313``."""
+    """What a user asks for: ``3.13`` (the newest), ``3.13.5``, ``cp313``, ``3.13t``, ``>=3.12,<3.14``."""
 
     text: str
-    major: int
-    minor: int
-    exact: Version | None = None
+    specifiers: SpecifierSet
+    variant: str = ""
+    """``freethreaded`` for ``3.13t``."""
 
     @classmethod
     def parse(cls, text: str) -> Spec:
@@ -30,25 +34,32 @@ class Spec:
         Raises:
             UsageError: the text is no version request.
         """
-        if match := _CP.fullmatch(text):
-            return cls(text, 3, int(match["minor"]))
+        if match := _SPEC.fullmatch(text):
+            short = match["version"] or f"3.{match['minor']}".rstrip(".")
+            exact = short.count(".") == 2  # noqa: PLR2004
+            variant = "freethreaded" if match["threaded"] else ""
+            return cls(text, SpecifierSet(f"=={short}" if exact else f"=={short}.*"), variant)
         try:
-            version = Version(text)
-        except InvalidVersion:
-            version = None
-        if version is None or len(version.release) not in (2, 3) or version.local:
-            raise UsageError(
-                f"{text!r} is no Python version",
-                remedy="give a version as 3.13, 3.13.5 or cp313",
-            )
-        exact = version if len(version.release) == 3 else None  # noqa: PLR2004
-        return cls(text, version.major, version.minor, exact)
+            if text.startswith(("<", ">", "=", "!", "~")):
+                return cls(text, SpecifierSet(text))
+        except InvalidSpecifier:
+            pass
+        raise UsageError(
+            f"{text!r} is no Python version",
+            remedy="give a version as 3.13, 3.13.5, cp313, 3.13t or '>=3.12,<3.14'",
+        )
 
     def matches(self, version: Version) -> bool:
-        """Whether a release answers this request."""
-        if self.exact is not None:
-            return version == self.exact
-        return (version.major, version.minor) == (self.major, self.minor)
+        """Whether a release answers this request, be it final or not."""
+        return self.specifiers.contains(version, prereleases=True)
+
+    def among(self, versions: Iterable[Version]) -> list[Version]:
+        """The releases that answer this request, newest first: final ones unless there are none.
+
+        A pre-release that is named, ``3.15.0rc1``, is no second choice (PEP 440).
+        """
+        found = sorted(filter(self.matches, set(versions)), reverse=True)
+        return [version for version in found if not version.is_prerelease] or found
 
     def __str__(self) -> str:
         return self.text

@@ -39,16 +39,13 @@ class Catalogue:
         Raises:
             UsageError: no recipe answers it; the near ones are named.
         """
-        pythons = self.pythons()
-        found = [recipe for recipe in pythons if spec.matches(recipe.version)]
-        final = [recipe for recipe in found if not recipe.version.is_prerelease]
-        if final or found:
-            return (final or found)[-1]
-        same = [str(r.version) for r in pythons if r.version.minor == spec.minor]
-        near = same or [str(r.version) for r in pythons if abs(r.version.minor - spec.minor) <= 1]
-        names = ", ".join(near or [str(r.version) for r in pythons])
+        pythons = {recipe.version: recipe for recipe in self.pythons()}
+        if spec.variant:
+            raise UsageError(f"{spec}: {spec.variant} CPython cannot be made yet", remedy="repair takes one")
+        if found := spec.among(pythons):
+            return pythons[found[0]]
         raise UsageError(
-            f"no recipe for CPython {spec}; near ones: {names}",
+            f"no recipe for CPython {spec}; there are {', '.join(map(str, pythons))}",
             remedy="`manypython recipes` lists what can be built",
         )
 

@@ -76,16 +76,31 @@ def test_any_other_text_is_no_archive_name(text: str) -> None:
         ("3.13.5", "3.13.15", False),
         ("cp313", "3.13.0", True),
         ("cp311", "3.13.0", False),
+        ("3.13t", "3.13.0", True),
+        ("3.1", "3.13.0", False),
+        ("3", "3.13.0", True),
+        (">=3.12,<3.14", "3.13.15", True),
+        (">=3.12,<3.14", "3.14.0", False),
+        ("~=3.12", "3.15.0rc1", True),
+        ("3.15.0rc1", "3.15.0", False),
     ],
 )
 def test_a_request_matches_versions(text: str, version: str, answer: bool) -> None:
     assert Spec.parse(text).matches(Version(version)) is answer
 
 
-@pytest.mark.parametrize("text", ["", "3", "python", "3.13.x", "cp", "3.13.5.1", "3.13+local"])
+@pytest.mark.parametrize(
+    "text", ["", "2.7", "python", "3.13.x", "cp", "3.13.5.1", "3.13+local", ">=x", "3.13.5-1"]
+)
 def test_nonsense_is_no_request(text: str) -> None:
     with pytest.raises(UsageError, match="is no Python version"):
         Spec.parse(text)
+
+
+def test_a_release_comes_before_a_newer_pre_release() -> None:
+    known = [Version(text) for text in ("3.14.1", "3.15.0rc1", "3.13.15", "3.15.0b2")]
+    assert [str(version) for version in Spec.parse(">=3.13").among(known)] == ["3.14.1", "3.13.15"]
+    assert str(Spec.parse("3.15").among(known)[0]) == "3.15.0rc1"
 
 
 def test_a_build_number_is_a_day() -> None:

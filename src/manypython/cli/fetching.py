@@ -1,0 +1,275 @@
+"""Commands of the consumer: fetch, list, find, files, remove, prune, config.
+
+``fetch`` and ``find`` answer from the store before anything else is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from manypython.index.installed import Installed, find, here, installed
+from manypython.index.settings import DEFAULTS, HELP, Settings, read
+from manypython.model.errors import NoBuildError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+
+def fetch(arguments: argparse.Namespace) -> int:
+    """Print the path of an interpreter, which is fetched if it is not here."""
+    settings = _settings(arguments)
+    found = None if arguments.upgrade or settings.store == "uv" else here(arguments.spec, settings)
+    if found is None:
+        from manypython.index.fetch import fetch as fetched  # noqa: PLC0415
+        from manypython.progress import Reporter  # noqa: PLC0415
+
+        reporter = Reporter(quiet=arguments.json)
+        found = fetched(arguments.spec, settings, reporter, upgrade=arguments.upgrade)
+    elif settings.index and not found.receipt().get("signed"):
+        print(f"warning: {found.key}: came from an index that is not signed", file=sys.stderr)
+    print(json.dumps(_described(found), indent=1) if arguments.json else found.python)
+    return 0
+
+
+def find_here(arguments: argparse.Namespace) -> int:
+    """Print the path of an interpreter that is here."""
+    settings = _settings(arguments)
+    found = find(settings.store_dir, arguments.spec, target=settings.target)
+    if found is None:
+        raise NoBuildError(
+            f"{settings.store_dir}: has no {arguments.spec} for this machine",
+            remedy=f"manypython fetch {arguments.spec}",
+        )
+    print(json.dumps(_described(found), indent=1) if arguments.json else found.python)
+    return 0
+
+
+def list_all(arguments: argparse.Namespace) -> int:
+    """List what is here, or what the index has."""
+    settings = _settings(arguments)
+    if arguments.available:
+        return _list_available(arguments, settings)
+    rows = [_described(each) for each in installed(settings.store_dir)]
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    for row in rows:
+        mark = "" if row["signed"] else "  (not signed)"
+        print(f"{row['key']}  {row['python']}{mark}")
+    if not rows:
+        print(f"{settings.store_dir}: no interpreters yet", file=sys.stderr)
+    return 0
+
+
+def _list_available(arguments: argparse.Namespace, settings: Settings) -> int:
+    from manypython.index import host  # noqa: PLC0415
+    from manypython.index.fetch import available  # noqa: PLC0415
+    from manypython.index.model import build  # noqa: PLC0415
+    from manypython.model.target import Target  # noqa: PLC0415
+    from manypython.progress import Reporter  # noqa: PLC0415
+
+    entries, _, source = available(settings, Reporter(quiet=arguments.json))
+    builds = [build(entry, f"{source}: builds[{number}]") for number, entry in enumerate(entries)]
+    tags = set(host.platform_tags(Target.parse(settings.target) if settings.target else None))
+    here = {each.key for each in installed(settings.store_dir)}
+    rows = [
+        {
+            "key": each.key,
+            "version": str(each.version),
+            "platform_tag": each.target.platform_tag,
+            "variant": each.variant,
+            "fits": each.target.platform_tag in tags,
+            "installed": each.key in here,
+        }
+        for each in builds
+    ]
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    for row in rows:
+        mark = "installed" if row["installed"] else "" if row["fits"] else "not for this machine"
+        print(f"{row['key']}  {mark}".rstrip())
+    return 0
+
+
+def files(arguments: argparse.Namespace) -> int:
+    """List the files of an interpreter."""
+    from manypython.index import store  # noqa: PLC0415
+
+    for found in _chosen(arguments.names, _settings(arguments)):
+        names = store.files(found)
+        if arguments.json:
+            print(json.dumps({"folder": found.folder, "files": names}, indent=1))
+        else:
+            print("\n".join(os.path.join(found.folder, name) for name in names))
+    return 0
+
+
+def remove(arguments: argparse.Namespace) -> int:
+    """Remove interpreters."""
+    _remove(_chosen(arguments.names, _settings(arguments)), arguments)
+    return 0
+
+
+def prune(arguments: argparse.Namespace) -> int:
+    """Remove builds of which a newer one is here, downloads, and what killed runs left."""
+    import shutil  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    from manypython.index import store  # noqa: PLC0415
+    from manypython.index.fetch import downloads  # noqa: PLC0415
+
+    settings = _settings(arguments)
+    seen: set[tuple[Any, ...]] = set()
+    old = []
+    for each in installed(settings.store_dir):
+        series = (each.release[:2], each.variant, each.architecture, each.abi, each.level)
+        if series in seen:
+            old.append(each)
+        seen.add(series)
+    _remove(old, arguments)
+    for path in store.leavings(Path(settings.store_dir)):
+        _say(f"remove {path}", arguments)
+        if not arguments.dry_run:
+            store.sweep(Path(settings.store_dir), path)
+    if downloads().is_dir():
+        size = sum(path.stat().st_size for path in downloads().iterdir() if path.is_file())
+        _say(f"remove {downloads()}: {size / 1e6:.1f} MB of downloads", arguments)
+        if not arguments.dry_run:
+            shutil.rmtree(downloads())
+    return 0
+
+
+def config(arguments: argparse.Namespace) -> int:
+    """Show the settings."""
+    settings = _settings(arguments)
+    shown = {**settings.values, "store-dir": settings.store_dir}
+    if arguments.json:
+        print(json.dumps({k: {"value": v, "from": settings.sources[k]} for k, v in shown.items()}, indent=1))
+        return 0
+    for name, value in shown.items():
+        text = (
+            " ".join(value)
+            if isinstance(value, list)
+            else str(value).lower()
+            if isinstance(value, bool)
+            else value
+        )
+        print(f"{name:<15} {text or '-':<45} {settings.sources[name]}")
+    return 0
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    given = {name: getattr(arguments, name.replace("-", "_"), None) for name in DEFAULTS}
+    return read({name: value for name, value in given.items() if value not in (None, False)})
+
+
+def _chosen(names: list[str], settings: Settings) -> list[Installed]:
+    """Interpreters by folder name, or all that answer a request."""
+    from packaging.version import Version  # noqa: PLC0415
+
+    from manypython.model.identifier import Spec  # noqa: PLC0415
+
+    there = installed(settings.store_dir)
+    chosen: dict[str, Installed] = {}
+    for name in names:
+        found = [each for each in there if each.key == name]
+        if not found:
+            spec = Spec.parse(name) if name[:1] in "3c<>=!~" and not name.startswith("cpython") else None
+            fits = spec and [
+                e for e in there if e.variant == spec.variant and spec.matches(Version(e.version))
+            ]
+            found = fits or []
+        if not found:
+            raise UsageError(
+                f"{settings.store_dir}: has no {name}", remedy="manypython list shows what is there"
+            )
+        chosen.update({each.key: each for each in found})
+    return list(chosen.values())
+
+
+def _remove(chosen: list[Installed], arguments: argparse.Namespace) -> None:
+    from pathlib import Path  # noqa: PLC0415
+
+    from manypython.index import store  # noqa: PLC0415
+
+    for found in chosen:
+        _say(f"remove {found.folder}", arguments)
+        if not arguments.dry_run:
+            left = store.remove(Path(found.folder).parent, found)
+            if left is not None:
+                print(f"note: {left}: what others had added is kept there", file=sys.stderr)
+
+
+def _say(text: str, arguments: argparse.Namespace) -> None:
+    print(text if arguments.dry_run else text.replace("remove", "removed", 1))
+
+
+def _described(found: Installed) -> dict[str, Any]:
+    receipt = found.receipt()
+    return {
+        "python": found.python,
+        "folder": found.folder,
+        "key": found.key,
+        "version": found.version,
+        "build": found.build,
+        "platform_tag": receipt.get("platform_tag", ""),
+        "sha256": receipt.get("sha256", ""),
+        "index": receipt.get("index", ""),
+        "signed": bool(receipt.get("signed")),
+    }
+
+
+def _option(name: str) -> tuple[str, dict[str, Any]]:
+    """The option of a setting."""
+    told: dict[str, Any] = {"help": HELP[name]}
+    kinds: dict[type, dict[str, Any]] = {
+        bool: {"action": "store_true"}, float: {"type": float}, list: {"action": "append"}
+    }  # fmt: skip
+    told |= kinds.get(type(DEFAULTS[name]), {"metavar": "FOLDER" if name.endswith("dir") else name.upper()})
+    flag = "--mirror" if name == "mirrors" else f"--{name}"
+    return (flag, told | ({"dest": "mirrors", "metavar": "URL"} if name == "mirrors" else {}))
+
+
+_JSON = ("--json", {"action": "store_true", "help": "print the result as JSON and no progress"})
+_DRY_RUN = ("--dry-run", {"action": "store_true", "help": "say what would be removed and change nothing"})
+_SPEC = ("spec", {"metavar": "SPEC", "help": "3.13 (the newest), 3.13.5, cp313, 3.13t or '>=3.12,<3.14'"})
+_NAMES = (
+    "names",
+    {"metavar": "NAME", "nargs": "+", "help": "a version as above, or a folder's name from list"},
+)
+_STORE_DIR, _TARGET = _option("store-dir"), _option("target")
+_INDEX = tuple(
+    _option(name)
+    for name in ("index", "mirrors", "trust", "allow-unsigned", "offline", "ca-bundle", "timeout")
+)
+
+COMMANDS = {
+    "fetch": (
+        fetch,
+        "manypython fetch 3.13", "manypython fetch '>=3.12,<3.14' --index https://example.org/pythons",
+        "$(manypython fetch 3.13) -m venv .venv", "manypython fetch 3.13 --store uv",
+        _SPEC,
+        ("--upgrade -U", {"action": "store_true", "help": "ask the index for a newer one though one is here"}),
+        *_INDEX, _TARGET, _option("store"), _STORE_DIR, _JSON,
+    ),
+    "list": (
+        list_all, "manypython list", "manypython list --available --index https://example.org/pythons",
+        ("--available", {"action": "store_true", "help": "what the index has"}),
+        *_INDEX, _TARGET, _STORE_DIR, _JSON,
+    ),
+    "find": (find_here, "manypython find 3.13", _SPEC, _TARGET, _STORE_DIR, _JSON),
+    "files": (files, "manypython files 3.13", _NAMES, _STORE_DIR, _JSON),
+    "remove": (
+        remove, "manypython remove 3.13.5", "manypython remove 3.12 --dry-run", _NAMES, _STORE_DIR, _DRY_RUN,
+    ),
+    "prune": (prune, "manypython prune --dry-run", _STORE_DIR, _DRY_RUN),
+    "config": (
+        config, "manypython config", "manypython config --json",
+        *_INDEX, _TARGET, _option("store"), _STORE_DIR, _JSON,
+    ),
+}  # fmt: skip

@@ -1,0 +1,179 @@
+"""``fetch``: an interpreter on this machine, from here if it is here, else from the index."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from manypython.index import host, store
+from manypython.index.installed import Installed, here, locked
+from manypython.index.model import Build, File, read
+from manypython.index.select import select
+from manypython.index.settings import Settings, data_home
+from manypython.index.transport import Site
+from manypython.model.errors import DownloadError, ManypythonError, OutputError, TrustError, UsageError
+from manypython.model.identifier import Spec
+from manypython.model.target import Target
+from manypython.progress import Reporter
+
+_PREFERRED = (".zip", ".tar.zst", ".tar.gz")
+"""Measured: a zip unpacks in two threads, in half the time of the others."""
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
+_LARGEST = 64 << 20
+"""Bytes of an index that nobody signed."""
+_T = TypeVar("_T")
+
+
+def fetch(request: str, settings: Settings, reporter: Reporter, *, upgrade: bool = False) -> Installed:
+    """An interpreter that answers a request.
+
+    Args:
+        request: ``3.13``, ``3.13.5``, ``cp313``, ``3.13t``, ``>=3.12,<3.14``.
+        settings: where from and where to.
+        reporter: told of downloads, and of an index that nobody signed.
+        upgrade: ask the index for a newer one though one is here.
+
+    Raises:
+        ManypythonError: any of UsageError, DownloadError, TrustError, NoBuildError, ArchiveError,
+            OutputError, as their classes say.
+    """
+    spec, target = Spec.parse(request), Target.parse(settings.target) if settings.target else None
+    with store.lock(settings.store_dir, f"request-{_short(request, settings.target, settings.index)}"):
+        found = None if upgrade else here(request, settings)
+        if found is None:
+            entries, signed, source = available(settings, reporter)
+            build = select(entries, spec, host.platform_tags(target), _level(target), source)
+            found = _got(build, settings, reporter, signed=signed, runs=target is None)
+    if settings.store == "uv":
+        store.link_for_uv(found)
+    return found
+
+
+def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, Any]], bool, str]:
+    """The entries of the index, whether it is signed, and where it is from.
+
+    Raises:
+        UsageError: no index is set.
+        TrustError: it is not signed and that is not allowed, or its signatures do not hold.
+        DownloadError: no place of it can be reached, or it is no index.
+    """
+    if not settings.index:
+        raise UsageError(
+            "no index is set",
+            remedy="name a site with --index URL, MANYPYTHON_INDEX or [tool.manypython] index",
+        )
+    folder = Path(data_home(), "manypython", "trust", _short(settings.index))
+    with locked(str(folder.with_name(f"{folder.name}.lock"))):
+        data, signed = _index(settings, folder, reporter)
+    source = f"{settings.index}index.json"
+    return read(data, source)[1], signed, source
+
+
+def _index(settings: Settings, folder: Path, reporter: Reporter) -> tuple[bytes, bool]:
+    """The bytes of the index, and whether they are signed."""
+    from manypython.index import trust  # noqa: PLC0415  (its libraries take 100 ms; an unsigned index needs none)
+
+    if settings.trust or trust.pinned(folder):
+
+        def one(site: Site) -> bytes:
+            root = trust.first_root(site, settings.trust) if settings.trust and not settings.offline else None
+            return trust.verified(site, folder, root, offline=settings.offline)
+
+        return _first(settings, one), True
+    if not settings.allow_unsigned:
+        raise TrustError(
+            f"{settings.index}: nothing is known of who signs it",
+            remedy="--trust sha256:HEX, as its owner publishes it, pins its keys; "
+            "--allow-unsigned takes what it says unproved",
+        )
+    parts = urlsplit(settings.index)
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise TrustError(
+            f"{settings.index}: neither signed nor https: anybody on the way could change it",
+            remedy="use https, a local copy, or an index that is signed",
+        )
+    reporter.warn(f"{settings.index}: its index is not signed; taken because of --allow-unsigned")
+    return _first(settings, lambda site: site.read("index.json", _LARGEST)), False
+
+
+def _got(build: Build, settings: Settings, reporter: Reporter, *, signed: bool, runs: bool) -> Installed:
+    """Install a build from the cache of downloads, or from the first place that has it whole."""
+    file = next((file for suffix in _PREFERRED if (file := build.file(suffix))), None)
+    if file is None:
+        raise DownloadError(f"{build.key}: the index names no archive of it that can be unpacked here")
+    cache = downloads()
+    archive = cache / f"{file.sha256[:16]}-{file.name}"
+    with store.lock(str(cache), file.sha256[:16]):
+        _downloaded(file, archive, settings, reporter)
+        origin: dict[str, object] = {"index": settings.index, "signed": signed}
+        return store.install(Path(settings.store_dir), build, file, archive, origin, runs=runs)
+
+
+def _downloaded(file: File, archive: Path, settings: Settings, reporter: Reporter) -> None:
+    """See that the archive is there and is what the index says."""
+    if archive.is_file() and _sha256(archive) == file.sha256:
+        return
+    if settings.offline:
+        raise DownloadError(
+            f"{file.name}: is not here, and --offline is set", remedy="fetch it once while online"
+        )
+    part = archive.with_name(f"{archive.name}.part")
+
+    def one(site: Site) -> None:
+        with reporter.transfer(f"fetch {file.name}", file.size) as advance:
+            site.download(file, part, advance)
+
+    _first(settings, one)
+    with _named(archive):
+        part.replace(archive)
+
+
+def downloads() -> Path:
+    """The folder where downloads are kept, until ``prune``."""
+    named = os.environ.get("MANYPYTHON_CACHE_DIR")
+    return (Path(named).absolute() if named else platformdirs.user_cache_path("manypython")) / "downloads"
+
+
+def _first(settings: Settings, ask: Callable[[Site], _T]) -> _T:
+    """The answer of the first place that has a good one: a mirror that lies is passed over."""
+    errors: list[ManypythonError] = []
+    for place in (settings.index, *settings.mirrors):
+        try:
+            return ask(Site(place, settings))
+        except (DownloadError, TrustError) as error:
+            errors.append(error)
+    last = errors[-1]
+    if len(errors) == 1:
+        raise last
+    worst = next((error for error in errors if isinstance(error, TrustError)), last)
+    raise type(worst)("; ".join(error.message for error in errors), remedy=worst.remedy)
+
+
+def _level(target: Target | None) -> int:
+    return host.level() if target is None else 1
+
+
+def _short(*words: str) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path}: {error.strerror or error}", remedy="free some room or name another folder"
+        ) from None

@@ -1,0 +1,230 @@
+"""What is installed, found by the names of folders.
+
+A warm ``manypython fetch 3.13`` ends here, so nothing is imported that takes time: no
+``dataclasses`` (23 ms), no ``pathlib`` (15 ms), no ``packaging`` (19 ms) as long as the
+request is as simple as that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+
+from manypython.model.errors import OutputError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from manypython.index.settings import Settings
+
+RECEIPT = "share/manypython/installed.json"
+"""What an installed tree says of where it is from."""
+_FOLDER = re.compile(
+    r"cpython-(?P<version>(\d+)\.(\d+)\.(\d+)(?:(a|b|rc)(\d+))?)\+(?P<build>\d{8})"
+    r"-(?P<arch>[a-z0-9_]+?)(?:_v(?P<level>[2-4]))?-unknown-linux-(?P<abi>gnu|musl)"
+    r"(?:-manylinux_(?P<floor>\d+_\d+))?(?:-(?P<variant>freethreaded|debug))?"
+)
+_SIMPLE = re.compile(
+    r"(?:cp3(?P<minor>\d{1,2})|3(?:\.(?P<dotted>\d{1,2})(?:\.(?P<micro>\d{1,2}))?)?)(?P<threaded>t?)"
+)
+_FLOOR = (2, 17)
+"""Of glibc, where the name says none."""
+_STAGES = {"a": 0, "b": 1, "rc": 2, None: 3}
+
+
+class Installed:
+    """An interpreter in the store."""
+
+    def __init__(self, folder: str, match: re.Match[str]) -> None:
+        self.folder = folder
+        """Absolute path."""
+        self.key = match[0]
+        """The folder's name: version, build, target, variant."""
+        self.version = match["version"]
+        self.build = int(match["build"])
+        self.variant = match["variant"] or ""
+        self.architecture = match["arch"]
+        self.abi = match["abi"]
+        self.level = int(match["level"] or 1)
+        self.floor: tuple[int, ...] = _FLOOR
+        if match["floor"]:
+            self.floor = tuple(map(int, match["floor"].split("_")))
+        major, minor, micro, stage, number = match.groups()[1:6]
+        self.release = (int(major), int(minor), int(micro))
+        self.age = (*self.release, _STAGES[stage], int(number or 0), self.build)
+        """Sorts by version, then by build."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it is no pre-release."""
+        return self.age[3] == _STAGES[None]
+
+    @property
+    def name(self) -> str:
+        """``python3.13``, ``python3.13t``: the interpreter's own name."""
+        threaded = "t" if self.variant == "freethreaded" else ""
+        return f"python{self.release[0]}.{self.release[1]}{threaded}{'d' if self.variant == 'debug' else ''}"
+
+    @property
+    def python(self) -> str:
+        """The interpreter: the absolute path of the real file."""
+        return os.path.join(self.folder, "bin", self.name)
+
+    def receipt(self) -> dict[str, Any]:
+        """Where it is from; empty if that cannot be read."""
+        try:
+            with open(os.path.join(self.folder, RECEIPT), encoding="utf-8") as file:
+                told = json.load(file)
+        except (OSError, ValueError):
+            return {}
+        return told if isinstance(told, dict) else {}
+
+
+def installed(store: str) -> list[Installed]:
+    """Every interpreter in a store, newest first; a folder without a receipt is none of ours."""
+    try:
+        names = os.listdir(store)
+    except OSError:
+        return []
+    found = [
+        Installed(folder, match)
+        for match in map(_FOLDER.fullmatch, names)
+        if match and os.path.exists(os.path.join(folder := os.path.join(store, match[0]), RECEIPT))
+    ]
+    return sorted(found, key=lambda each: (each.age, each.key), reverse=True)
+
+
+def find(
+    store: str, request: str, *, target: str = "", index: str = "", unsigned: bool = True
+) -> Installed | None:
+    """The newest interpreter here that answers a request and runs on this machine.
+
+    Args:
+        store: folder of interpreters.
+        request: ``3.13``, ``>=3.12,<3.14`` (see ``Spec``).
+        target: ``aarch64-manylinux_2_17``: for that machine instead of this one.
+        index: only what came from there; empty: from anywhere.
+        unsigned: whether what an unsigned index said counts too.
+
+    Raises:
+        UsageError: the request is none.
+    """
+    wanted = _simple(request) or _any(request)
+    found = [each for each in installed(store) if wanted(each) and _fits(each, target)]
+    for each in [each for each in found if each.is_final] or found:
+        if os.access(each.python, os.X_OK) and _is_from(each, index, unsigned=unsigned):
+            return each
+    return None
+
+
+def here(request: str, settings: Settings) -> Installed | None:
+    """The interpreter in the store that answers a request, if it is from the index that is set."""
+    unsigned = settings.allow_unsigned or not settings.index
+    return find(settings.store_dir, request, target=settings.target, index=settings.index, unsigned=unsigned)
+
+
+class locked:  # noqa: N801  (used like a function)
+    """Hold a lock file while the block runs; a hundred processes wait for the first one.
+
+    ``flock(2)`` itself rather than filelock: waiting neither polls nor takes the 55 ms
+    that its import does, and the kernel drops the lock of a process that is killed.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = -1
+
+    def __enter__(self) -> None:
+        try:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except OSError as error:
+            self.__exit__()
+            raise OutputError(
+                f"{self._path}: cannot be locked: {error.strerror}",
+                remedy="name a folder that can be written with MANYPYTHON_STORE_DIR",
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+
+
+def _simple(request: str) -> Any:  # noqa: ANN401  (a predicate; its type would be an import)
+    """Whether an interpreter answers ``3.13``, ``3.13.5``, ``cp313`` or ``3.13t``; None for other requests."""
+    match = _SIMPLE.fullmatch(request)
+    if match is None:
+        return None
+    numbers = (3, match["minor"] or match["dotted"], match["micro"])
+    release = tuple(int(number) for number in numbers if number is not None)
+    variant = "freethreaded" if match["threaded"] else ""
+
+    def answers(each: Installed) -> bool:
+        exact = len(release) < len(each.release) or each.is_final
+        return each.variant == variant and each.release[: len(release)] == release and exact
+
+    return answers
+
+
+def _any(request: str) -> Any:  # noqa: ANN401
+    """Whether an interpreter answers any other request."""
+    from packaging.version import Version
+
+    from manypython.model.identifier import Spec
+
+    spec = Spec.parse(request)
+    return lambda each: each.variant == spec.variant and spec.matches(Version(each.version))
+
+
+def _fits(each: Installed, target: str) -> bool:
+    """Whether it runs here, or on the target that is named."""
+    if target:
+        machine, _, policy = target.partition("-")
+        family, _, floor = policy.partition("_")
+        abi = {"manylinux": "gnu", "musllinux": "musl"}.get(family)
+        return (
+            each.architecture == machine
+            and each.abi == abi
+            and (abi == "musl" or each.floor <= tuple(map(int, floor.split("_"))))
+        )
+    if each.architecture != os.uname().machine or (each.level > 1 and each.level > _level()):
+        return False
+    glibc = _glibc()
+    return each.floor <= glibc if each.abi == "gnu" else not glibc
+
+
+def _glibc() -> tuple[int, ...]:
+    """The version of this machine's glibc; empty where there is none."""
+    try:
+        told = os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (ValueError, OSError):
+        return ()
+    return tuple(map(int, re.findall(r"\d+", told)[:2]))
+
+
+def _level() -> int:
+    from manypython.index.host import level
+
+    return level()
+
+
+def _is_from(each: Installed, index: str, *, unsigned: bool) -> bool:
+    if unsigned and not index:
+        return True
+    receipt = each.receipt()
+    return receipt.get("index") == (index or receipt.get("index")) and bool(unsigned or receipt.get("signed"))
+
+
+def parents(folder: str) -> Iterator[str]:
+    """A folder and every one above it."""
+    while True:
+        yield folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            return
+        folder = above

@@ -1,0 +1,106 @@
+"""The best build of an index for a machine."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+from manypython.index import host
+from manypython.index.model import Build, build
+from manypython.model.errors import NoBuildError
+from manypython.model.identifier import Spec
+
+_NAMED = 8
+"""Builds that a message names."""
+
+
+def select(
+    entries: Sequence[dict[str, Any]], spec: Spec, tags: Sequence[str], level: int, source: str
+) -> Build:
+    """The best build that answers a request and runs on a machine.
+
+    The newest version comes first, then the newest build (its libraries have fewer known
+    faults), then the highest level and the newest C library that the machine has.
+
+    Args:
+        entries: of an index, as ``model.read`` gives them: only those that may be meant are looked at.
+        spec: what is wanted.
+        tags: platform tags the machine takes, best first.
+        level: the highest micro-architecture level it takes.
+        source: where the index is from, for messages.
+
+    Raises:
+        NoBuildError: says what the machine has and what was on offer.
+        DownloadError: the entry that would be chosen is wrong.
+    """
+    ranks = {tag: -rank for rank, tag in enumerate(tags)}
+    fitting = [
+        (number, entry)
+        for number, entry in enumerate(entries)
+        if entry.get("platform_tag") in ranks
+        and entry.get("variant") == spec.variant
+        and isinstance(entry.get("level"), int)
+        and entry["level"] <= level
+        and _version(entry.get("version")) is not None
+    ]
+    versions = spec.among({_known(entry) for _, entry in fitting})
+    if not versions:
+        raise _none(entries, spec, tags)
+    number, entry = max(
+        ((number, entry) for number, entry in fitting if _known(entry) == versions[0]),
+        key=lambda pair: (str(pair[1].get("build")), pair[1]["level"], ranks[pair[1]["platform_tag"]]),
+    )
+    return build(entry, f"{source}: builds[{number}]")
+
+
+@functools.lru_cache(maxsize=4096)
+def _version(text: object) -> Version | None:
+    try:
+        return Version(text) if isinstance(text, str) else None
+    except InvalidVersion:
+        return None
+
+
+def _known(entry: dict[str, Any]) -> Version:
+    found = _version(entry["version"])
+    assert found is not None  # noqa: S101  (those without were left out)
+    return found
+
+
+def _none(entries: Sequence[dict[str, Any]], spec: Spec, tags: Sequence[str]) -> NoBuildError:
+    """Why there is nothing: no such version at all, or none for this machine."""
+    answers = [
+        entry
+        for entry in entries
+        if entry.get("variant") == spec.variant
+        and (version := _version(entry.get("version")))
+        and spec.matches(version)
+    ]
+    has = f"it takes {tags[0]} and older" if tags else "its C library is not known"
+    if answers:
+        offered = _few(
+            {f"{each['version']} for {each.get('platform_tag')}{_level(each)}" for each in answers}
+        )
+        return NoBuildError(
+            f"no build of {spec} fits this machine ({host.described()}; {has}); on offer: {offered}",
+            remedy="ask the site's owner for a build with an older C library, or name another --target",
+        )
+    offered = _few({f"{each.get('version')}{'t' if each.get('variant') else ''}" for each in entries})
+    return NoBuildError(
+        f"the index has no {spec}; on offer: {offered or 'nothing'}",
+        remedy="manypython list --available shows all",
+    )
+
+
+def _level(entry: dict[str, Any]) -> str:
+    level = entry.get("level")
+    return f" level {level}" if isinstance(level, int) and level > 1 else ""
+
+
+def _few(names: set[str]) -> str:
+    ordered = sorted(names, reverse=True)
+    more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
+    return ", ".join(ordered[:_NAMED]) + more

@@ -1,0 +1,197 @@
+"""Settings of the consumer: options, ``MANYPYTHON_*``, ``pyproject.toml``, the user's file, defaults.
+
+In this order: the first that says something holds. A warm fetch reads them, so ``tomllib``
+(20 ms) is imported only for a file that has something to say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from manypython.index.installed import parents
+from manypython.model.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+DEFAULTS: dict[str, str | bool | float | list[str]] = {
+    "index": "",
+    "mirrors": [],
+    "trust": "",
+    "allow-unsigned": False,
+    "store": "own",
+    "store-dir": "",
+    "target": "",
+    "offline": False,
+    "ca-bundle": "",
+    "timeout": 20.0,
+}
+"""Each setting's name, its type and what holds where nobody says anything."""
+HELP = {
+    "index": "URL or folder of the site to fetch from",
+    "mirrors": "further places of the same site, asked in this order when one fails",
+    "trust": "the site's first root: sha256:HEX, or a file",
+    "allow-unsigned": "use an index that nobody signed (a local one, https, or loopback)",
+    "store": "own, or uv: seen by uv, tox, nox and virtualenv without a plug-in",
+    "store-dir": "folder that interpreters are put in",
+    "target": "for another machine, e.g. aarch64-manylinux_2_17",
+    "offline": "use what is here already",
+    "ca-bundle": "file of certificates to trust for https (SSL_CERT_FILE is heeded too)",
+    "timeout": "seconds without a byte after which a server counts as stalled",
+}
+_PATHS = ("store-dir", "ca-bundle")
+_NOT_FOR_PROJECTS = ("allow-unsigned", "store-dir", "ca-bundle")
+"""What a checkout of a stranger's project must not decide."""
+_STORES = ("own", "uv")
+_ENVIRON = "MANYPYTHON_"
+
+
+class Settings:
+    """What holds, and why."""
+
+    def __init__(self, values: dict[str, Any], sources: dict[str, str]) -> None:
+        self.values = values
+        self.sources = sources
+        """Per setting: ``--index``, ``MANYPYTHON_INDEX``, a file, or ``default``."""
+        self.index: str = values["index"]
+        self.mirrors: list[str] = values["mirrors"]
+        self.trust: str = values["trust"]
+        self.allow_unsigned: bool = values["allow-unsigned"]
+        self.store: str = values["store"]
+        self.store_dir: str = values["store-dir"] or os.path.join(data_home(), "manypython", "pythons")
+        self.target: str = values["target"]
+        self.offline: bool = values["offline"]
+        self.ca_bundle: str = values["ca-bundle"]
+        self.timeout: float = values["timeout"]
+
+
+def read(
+    given: Mapping[str, Any] | None = None,
+    *,
+    folder: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Put the settings together.
+
+    Args:
+        given: options by setting name; None and missing ones say nothing.
+        folder: where to look for ``pyproject.toml``, upwards; None: the working folder.
+        environ: the environment.
+
+    Raises:
+        UsageError: a setting is unknown or of the wrong type; names its file or variable.
+    """
+    here = folder or os.getcwd()
+    layers: list[tuple[str, dict[str, Any], str]] = [
+        ("", {k: v for k, v in (given or {}).items() if v is not None}, here)
+    ]
+    layers.append((_ENVIRON, _of_environ(environ), here))
+    for path, keys, forbidden in (
+        (_project(here), ("tool", "manypython"), _NOT_FOR_PROJECTS),
+        (os.path.join(_config_home(environ), "manypython", "config.toml"), (), ()),
+    ):
+        layers.append((path, _of_file(path, keys, forbidden), os.path.dirname(path)))
+    values, sources = dict(DEFAULTS), dict.fromkeys(DEFAULTS, "default")
+    for origin, told, base in reversed(layers):
+        for name, value in told.items():
+            source = _variable(name) if origin == _ENVIRON else origin or f"--{name}"
+            values[name] = _checked(name, value, source, base)
+            sources[name] = source
+    return Settings(values, sources)
+
+
+def data_home(environ: Mapping[str, str] = os.environ) -> str:
+    """``~/.local/share``, or what ``XDG_DATA_HOME`` says (XDG Base Directory Specification)."""
+    return environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+
+
+def _config_home(environ: Mapping[str, str]) -> str:
+    return environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+
+
+def _project(folder: str) -> str:
+    """The nearest ``pyproject.toml``; empty where there is none."""
+    paths = (os.path.join(each, "pyproject.toml") for each in parents(os.path.abspath(folder)))
+    return next((path for path in paths if os.path.isfile(path)), "")
+
+
+def _variable(name: str) -> str:
+    return f"{_ENVIRON}{name.upper().replace('-', '_')}"
+
+
+def _of_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for name in DEFAULTS:
+        if value := environ.get(_variable(name)):
+            told[name] = value.split() if name == "mirrors" else value
+    return told
+
+
+def _of_file(path: str, keys: tuple[str, ...], forbidden: tuple[str, ...]) -> dict[str, Any]:
+    """What a TOML file says in one of its tables."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        return {}
+    if keys and b"manypython" not in data:
+        return {}
+    import tomllib
+
+    try:
+        told: Any = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: no TOML: {error}") from None
+    for key in keys:
+        told = told.get(key, {}) if isinstance(told, dict) else {}
+    for name in told:
+        if name not in DEFAULTS:
+            raise UsageError(f"{path}: {name}: no such setting", remedy=f"there are {', '.join(DEFAULTS)}")
+        if name in forbidden:
+            raise UsageError(
+                f"{path}: {name}: not for a project to say",
+                remedy=f"set {_variable(name)} or put it into the user's config.toml",
+            )
+    return dict(told)
+
+
+def _checked(name: str, value: Any, source: str, base: str) -> Any:  # noqa: ANN401  (as TOML has it)
+    """A value of its setting's type; paths are absolute."""
+    kind = type(DEFAULTS[name])
+    if isinstance(value, str) and kind is bool:
+        words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+        value = words.get(value.lower(), value)
+    if kind is float and not isinstance(value, bool):
+        with contextlib.suppress(TypeError, ValueError):
+            value = float(value)
+    wrong = not isinstance(value, kind)
+    if isinstance(value, list):
+        wrong = kind is not list or not all(isinstance(each, str) for each in value)
+    if wrong or (kind is float and not 0 < value < float("inf")):
+        raise UsageError(f"{source}: {name}: {value!r} is no {kind.__name__}")
+    if name == "store" and value not in _STORES:
+        raise UsageError(f"{source}: store: {value!r} is none of {', '.join(_STORES)}")
+    if name in _PATHS and value:
+        return os.path.join(base, os.path.expanduser(value))
+    if name == "trust" and value and not value.startswith("sha256:"):
+        return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
+    if name == "index":
+        return _site(value, base)
+    return [_site(each, base) for each in value] if name == "mirrors" else value
+
+
+def _site(text: str, base: str) -> str:
+    """A site's URL or folder, always with a slash at the end; its ``index.json`` may be named instead."""
+    if not text:
+        return ""
+    text = text.removesuffix("index.json") if text.endswith("/index.json") or text == "index.json" else text
+    if text.startswith("file://"):
+        from urllib.parse import unquote
+
+        text = unquote(text.removeprefix("file://").removeprefix("localhost"))
+    if "://" in text:
+        return text if text.endswith("/") else f"{text}/"
+    return os.path.join(os.path.normpath(os.path.join(base, os.path.expanduser(text))), "")

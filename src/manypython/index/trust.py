@@ -1,0 +1,158 @@
+"""The index as The Update Framework lets it through: signed, whole, not expired, never older than before.
+
+https://theupdateframework.github.io/specification/latest/ says what a client has to refuse; its
+own library does so here. What is pinned, and what was seen last, is kept per site.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from tuf.api import exceptions
+from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+
+from manypython.index.transport import NotThereError, Site
+from manypython.model.errors import DownloadError, OutputError, TrustError
+
+METADATA, TARGETS, INDEX = "metadata/", "targets/", "index.json"
+"""Where a site keeps what TUF calls so."""
+_ROOTS = 256
+"""Versions of a root that a client follows."""
+_ROOT_LIMIT = 512_000
+"""Bytes, as TUF's own default."""
+_MEANINGS: tuple[tuple[type[Exception], str], ...] = (
+    (exceptions.ExpiredMetadataError, "has expired, or this machine's clock is wrong"),
+    (exceptions.BadVersionNumberError, "is older than what was seen before (a rollback)"),
+    (exceptions.LengthOrHashMismatchError, "does not fit the rest of the site"),
+    (exceptions.UnsignedMetadataError, "is not signed by those who may"),
+)
+
+
+def pinned(folder: Path) -> bool:
+    """Whether a site's root is known, from a fetch before."""
+    return (folder / "root.json").is_file()
+
+
+def first_root(site: Site, trust: str) -> bytes:
+    """The root that a client begins with.
+
+    Args:
+        site: where roots are published.
+        trust: ``sha256:HEX`` of any root the site ever had, or a file that holds one.
+
+    Raises:
+        TrustError: the file cannot be read, or the site has no root with this hash.
+        DownloadError: the site cannot be reached.
+    """
+    if not trust.startswith("sha256:"):
+        try:
+            return Path(trust).read_bytes()
+        except OSError as error:
+            raise TrustError(
+                f"{trust}: no root: {error.strerror}", remedy="--trust takes a file or sha256:HEX"
+            ) from None
+    wanted = trust.removeprefix("sha256:").lower()
+    for version in range(1, _ROOTS):
+        try:
+            root = site.read(f"{METADATA}{version}.root.json", _ROOT_LIMIT)
+        except NotThereError:
+            break
+        if hashlib.sha256(root).hexdigest() == wanted:
+            return root
+    raise TrustError(
+        f"{site.place}: has no root with sha256 {wanted}",
+        remedy="compare it with what the site's owner says; this may be another's site",
+    )
+
+
+def verified(site: Site, folder: Path, bootstrap: bytes | None, *, offline: bool) -> bytes:
+    """The bytes of the newest index that a site can prove to be its own.
+
+    Args:
+        site: one place of it.
+        folder: what is kept of it between fetches; the caller holds its lock.
+        bootstrap: the root to begin with; None: the one that is pinned.
+        offline: what was seen last, if that has not expired.
+
+    Raises:
+        TrustError: signatures, dates or versions do not hold.
+        DownloadError: it cannot be reached.
+        OutputError: the folder cannot be written.
+    """
+    (folder / TARGETS).mkdir(parents=True, exist_ok=True)
+    fetcher = _Kept(folder) if offline else _FromSite(site)
+    try:
+        updater = Updater(
+            str(folder),
+            METADATA,
+            str(folder / TARGETS),
+            TARGETS,
+            cast("FetcherInterface", fetcher),
+            UpdaterConfig(max_root_rotations=_ROOTS, app_user_agent=None),
+            bootstrap=bootstrap,
+        )
+        updater.refresh()
+        target = updater.get_targetinfo(INDEX)
+        if target is None:
+            raise TrustError(f"{site.place}: signs no {INDEX}")
+        kept = updater.find_cached_target(target) or updater.download_target(target)
+        return Path(kept).read_bytes()
+    except exceptions.RepositoryError as error:
+        meaning = next((text for kind, text in _MEANINGS if isinstance(error, kind)), "cannot be trusted")
+        now = datetime.now(UTC).date()
+        raise TrustError(
+            f"{site.place}: its signed index {meaning}: {error}",
+            remedy=f"it is {now} by this machine's clock; if that is right, ask the site's owner, "
+            "or take another mirror",
+        ) from None
+    except exceptions.DownloadError as error:
+        raise fetcher.told or DownloadError(f"{site.place}: {error}") from None
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from None
+
+
+class _FromSite(FetcherInterface):
+    """TUF's requests, answered by our own transport."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self.told: DownloadError | None = None
+        """Why the last request failed, in our words."""
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        return self._answered(lambda: self._site.read(url, _LARGEST))
+
+    def _answered(self, read: Callable[[], bytes]) -> Iterator[bytes]:
+        try:
+            return iter([read()])
+        except NotThereError as error:
+            self.told = error
+            raise exceptions.DownloadHTTPError(error.message, 404) from None
+        except DownloadError as error:
+            self.told = error
+            raise exceptions.DownloadError(error.message) from None
+
+
+class _Kept(_FromSite):
+    """The same from what was kept of the last time: there is nothing newer while offline."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.told = None
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        def read() -> bytes:
+            name = url.removeprefix(METADATA)
+            if name != "timestamp.json" or not (self._folder / name).is_file():
+                raise NotThereError(f"{self._folder}: nothing is kept of {name}", remedy="go online once")
+            return (self._folder / name).read_bytes()
+
+        return self._answered(read)
+
+
+_LARGEST = 64 << 20
+"""Bytes of an index; TUF knows the exact number and refuses what is longer."""
