@@ -54,11 +54,8 @@ def unpack(archive: Path, into: Path, *, limit: int = _LIMIT) -> None:
     try:
         into.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{into.name}.", dir=into.parent))
-        gate = _Gate(archive)
-        for member in _members(archive, limit):
-            gate.admit(member)
+        for member in members(archive, limit=limit):
             _place(member, scratch)
-        gate.close()
         scratch.chmod(0o755)
         scratch.rename(into)
     except OSError as error:
@@ -69,6 +66,25 @@ def unpack(archive: Path, into: Path, *, limit: int = _LIMIT) -> None:
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def members(archive: Path, *, limit: int = _LIMIT) -> Iterator[Member]:
+    """Every member of an archive of ours with its bytes, for those who read without unpacking.
+
+    Some facts are known at the end only: what was read counts once the iterator is exhausted.
+
+    Args:
+        archive: its name says what it is: ``.zip``, ``.tar.zst``, else ``.tar.gz``.
+        limit: bytes it may unpack to.
+
+    Raises:
+        ArchiveError: it is damaged, or has a member that must not be unpacked.
+    """
+    gate = _Gate(archive)
+    for member in _members(archive, limit):
+        gate.admit(member)
+        yield member
+    gate.close()
 
 
 def _members(archive: Path, limit: int) -> Iterator[Member]:
