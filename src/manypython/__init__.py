@@ -1,3 +1,73 @@
-"""Portable CPython for Linux: make it, prove it, pack it."""
+"""Portable CPython for Linux: fetch it, make it, prove it, pack it.
 
+::
+
+    from manypython import fetch
+
+    python = fetch("3.13").python
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from manypython.index.installed import Installed
+
+__all__ = ["fetch"]
 __version__ = "0.1.0"
+
+
+def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
+    spec: str,
+    *,
+    index: str | None = None,
+    mirrors: Sequence[str] | None = None,
+    trust: str | None = None,
+    allow_unsigned: bool | None = None,
+    offline: bool | None = None,
+    target: str | None = None,
+    store: str | None = None,
+    store_dir: str | None = None,
+    upgrade: bool = False,
+) -> Installed:
+    """An interpreter on this machine: from the store if it is there, else from the index.
+
+    Nothing is printed; an index that is not signed makes a ``UserWarning``. What is None here
+    comes from ``MANYPYTHON_*``, ``pyproject.toml`` or the user's file, as for the command.
+
+    Args:
+        spec: ``3.13`` (the newest), ``3.13.5``, ``cp313``, ``3.13t``, ``>=3.12,<3.14``.
+        index: URL or folder of the site to fetch from.
+        mirrors: further places of the same site.
+        trust: the site's first root, ``sha256:HEX`` or a file; needed once per site.
+        allow_unsigned: take what an index says that nobody signed.
+        offline: use what is here already.
+        target: for another machine, ``aarch64-manylinux_2_17``.
+        store: ``own``, or ``uv`` for links where uv, tox, nox and virtualenv look.
+        store_dir: folder that interpreters are put in.
+        upgrade: ask the index for a newer one though one is here.
+
+    Returns:
+        Its ``python`` is the absolute path of the interpreter, its ``folder`` that of the whole tree.
+
+    Raises:
+        ManypythonError: with ``message``, ``remedy`` and ``exit_code``; see ``manypython.model.errors``.
+    """
+    from manypython.index import settings as known  # noqa: PLC0415  (importing manypython takes no time)
+    from manypython.index.installed import here  # noqa: PLC0415
+
+    settings = known.read(
+        {
+            "index": index, "mirrors": None if mirrors is None else list(mirrors), "trust": trust,
+            "allow-unsigned": allow_unsigned, "offline": offline, "target": target, "store": store,
+            "store-dir": store_dir,
+        }
+    )  # fmt: skip
+    if not upgrade and settings.store == "own" and (found := here(spec, settings)):
+        return found
+    from manypython.index.fetch import fetch as fetched  # noqa: PLC0415
+    from manypython.progress import Silent  # noqa: PLC0415
+
+    return fetched(spec, settings, Silent(), upgrade=upgrade)

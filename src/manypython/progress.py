@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -169,6 +170,17 @@ class Reporter:
                 scratch = self._timings_path.with_suffix(f".{os.getpid()}.tmp")
                 scratch.write_text(json.dumps(self._timings, indent=1, sort_keys=True) + "\n")
                 scratch.replace(self._timings_path)
+
+
+class Silent(Reporter):
+    """For a program that fetches: nothing is printed, warnings are Python's."""
+
+    def __init__(self) -> None:
+        super().__init__(quiet=True)
+
+    def warn(self, text: str) -> None:
+        """Warn as a library does."""
+        warnings.warn(text, UserWarning, stacklevel=6)
 
 
 class _LiveStep:

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # what we run must not inherit it: CPython's tests would wait for their own SIGINT for ever
             signal.signal(signal.SIGINT, lambda *_: None)
         command: Callable[[argparse.Namespace], int] = arguments.command
-        return command(arguments)
+        return _finished(command(arguments))
     except ManypythonError as error:
         print(f"error: {error.message}", file=sys.stderr)
         if error.log is not None:
@@ -71,6 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.remedy:
             print(f"remedy: {error.remedy}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except OSError as error:
         print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return OutputError.exit_code
@@ -81,6 +84,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception:  # noqa: BLE001  (a fault of ours: no traceback on the user's screen, but none lost)
         return _fault()
+
+
+def _finished(code: int) -> int:
+    """The exit code, once all that was printed has gone out."""
+    sys.stdout.flush()
+    return code
 
 
 def _fault() -> int:

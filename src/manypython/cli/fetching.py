@@ -24,8 +24,8 @@ def fetch(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     found = None if arguments.upgrade or settings.store == "uv" else here(arguments.spec, settings)
     if found is None:
-        from manypython.index.fetch import fetch as fetched  # noqa: PLC0415
-        from manypython.progress import Reporter  # noqa: PLC0415
+        from manypython.index.fetch import fetch as fetched
+        from manypython.progress import Reporter
 
         reporter = Reporter(quiet=arguments.json)
         found = fetched(arguments.spec, settings, reporter, upgrade=arguments.upgrade)
@@ -66,11 +66,11 @@ def list_all(arguments: argparse.Namespace) -> int:
 
 
 def _list_available(arguments: argparse.Namespace, settings: Settings) -> int:
-    from manypython.index import host  # noqa: PLC0415
-    from manypython.index.fetch import available  # noqa: PLC0415
-    from manypython.index.model import build  # noqa: PLC0415
-    from manypython.model.target import Target  # noqa: PLC0415
-    from manypython.progress import Reporter  # noqa: PLC0415
+    from manypython.index import host
+    from manypython.index.fetch import available
+    from manypython.index.model import build
+    from manypython.model.target import Target
+    from manypython.progress import Reporter
 
     entries, _, source = available(settings, Reporter(quiet=arguments.json))
     builds = [build(entry, f"{source}: builds[{number}]") for number, entry in enumerate(entries)]
@@ -98,7 +98,7 @@ def _list_available(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def files(arguments: argparse.Namespace) -> int:
     """List the files of an interpreter."""
-    from manypython.index import store  # noqa: PLC0415
+    from manypython.index import store
 
     for found in _chosen(arguments.names, _settings(arguments)):
         names = store.files(found)
@@ -117,11 +117,10 @@ def remove(arguments: argparse.Namespace) -> int:
 
 def prune(arguments: argparse.Namespace) -> int:
     """Remove builds of which a newer one is here, downloads, and what killed runs left."""
-    import shutil  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
+    from pathlib import Path
 
-    from manypython.index import store  # noqa: PLC0415
-    from manypython.index.fetch import downloads  # noqa: PLC0415
+    from manypython.index import store
+    from manypython.index.fetch import forget_downloads
 
     settings = _settings(arguments)
     seen: set[tuple[Any, ...]] = set()
@@ -136,11 +135,8 @@ def prune(arguments: argparse.Namespace) -> int:
         _say(f"remove {path}", arguments)
         if not arguments.dry_run:
             store.sweep(Path(settings.store_dir), path)
-    if downloads().is_dir():
-        size = sum(path.stat().st_size for path in downloads().iterdir() if path.is_file())
-        _say(f"remove {downloads()}: {size / 1e6:.1f} MB of downloads", arguments)
-        if not arguments.dry_run:
-            shutil.rmtree(downloads())
+    if size := forget_downloads(dry_run=arguments.dry_run):
+        _say(f"remove {size / 1e6:.1f} MB of downloads", arguments)
     return 0
 
 
@@ -170,9 +166,9 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _chosen(names: list[str], settings: Settings) -> list[Installed]:
     """Interpreters by folder name, or all that answer a request."""
-    from packaging.version import Version  # noqa: PLC0415
+    from packaging.version import Version
 
-    from manypython.model.identifier import Spec  # noqa: PLC0415
+    from manypython.model.identifier import Spec
 
     there = installed(settings.store_dir)
     chosen: dict[str, Installed] = {}
@@ -193,9 +189,9 @@ def _chosen(names: list[str], settings: Settings) -> list[Installed]:
 
 
 def _remove(chosen: list[Installed], arguments: argparse.Namespace) -> None:
-    from pathlib import Path  # noqa: PLC0415
+    from pathlib import Path
 
-    from manypython.index import store  # noqa: PLC0415
+    from manypython.index import store
 
     for found in chosen:
         _say(f"remove {found.folder}", arguments)
@@ -254,7 +250,7 @@ COMMANDS = {
         "manypython fetch 3.13", "manypython fetch '>=3.12,<3.14' --index https://example.org/pythons",
         "$(manypython fetch 3.13) -m venv .venv", "manypython fetch 3.13 --store uv",
         _SPEC,
-        ("--upgrade -U", {"action": "store_true", "help": "ask the index for a newer one though one is here"}),
+        ("--upgrade -U", {"action": "store_true", "help": "ask the index though one is here"}),
         *_INDEX, _TARGET, _option("store"), _STORE_DIR, _JSON,
     ),
     "list": (

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import platformdirs
-
 from manypython.index import host, store
 from manypython.index.installed import Installed, here, locked
 from manypython.index.model import Build, File, read
 from manypython.index.select import select
-from manypython.index.settings import Settings, data_home
+from manypython.index.settings import Settings, cache_home, data_home
 from manypython.index.transport import Site
 from manypython.model.errors import DownloadError, ManypythonError, OutputError, TrustError, UsageError
 from manypython.model.identifier import Spec
@@ -135,10 +133,21 @@ def _downloaded(file: File, archive: Path, settings: Settings, reporter: Reporte
         part.replace(archive)
 
 
+def forget_downloads(*, dry_run: bool) -> int:
+    """Delete what is kept of downloads, but for those under way; returns bytes."""
+    size = 0
+    for path in [path for path in downloads().glob("*-*") if path.is_file()]:
+        with store.lock(str(downloads()), path.name.partition("-")[0]):
+            size += path.stat().st_size
+            if not dry_run:
+                path.unlink()
+    return size
+
+
 def downloads() -> Path:
     """The folder where downloads are kept, until ``prune``."""
     named = os.environ.get("MANYPYTHON_CACHE_DIR")
-    return (Path(named).absolute() if named else platformdirs.user_cache_path("manypython")) / "downloads"
+    return Path(named or os.path.join(cache_home(), "manypython"), "downloads").absolute()
 
 
 def _first(settings: Settings, ask: Callable[[Site], _T]) -> _T:

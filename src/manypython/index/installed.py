@@ -156,7 +156,7 @@ class locked:  # noqa: N801  (used like a function)
 
 
 def _simple(request: str) -> Any:  # noqa: ANN401  (a predicate; its type would be an import)
-    """Whether an interpreter answers ``3.13``, ``3.13.5``, ``cp313`` or ``3.13t``; None for other requests."""
+    """Whether an interpreter answers ``3.13``, ``3.13.5``, ``cp313``, ``3.13t``; None for others."""
     match = _SIMPLE.fullmatch(request)
     if match is None:
         return None

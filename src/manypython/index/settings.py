@@ -108,6 +108,11 @@ def data_home(environ: Mapping[str, str] = os.environ) -> str:
     return environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
 
 
+def cache_home(environ: Mapping[str, str] = os.environ) -> str:
+    """``~/.cache``, or what ``XDG_CACHE_HOME`` says."""
+    return environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+
+
 def _config_home(environ: Mapping[str, str]) -> str:
     return environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
 
