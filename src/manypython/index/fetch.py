@@ -79,6 +79,11 @@ def _index(settings: Settings, folder: Path, reporter: Reporter) -> tuple[bytes,
     from manypython.index import trust  # noqa: PLC0415  (its libraries take 100 ms; an unsigned index needs none)
 
     if settings.trust or trust.pinned(folder):
+        if settings.offline and not trust.pinned(folder):
+            raise DownloadError(
+                f"{settings.index}: nothing is known of it yet, and --offline is set",
+                remedy="fetch from it once",
+            )
 
         def one(site: Site) -> bytes:
             root = trust.first_root(site, settings.trust) if settings.trust and not settings.offline else None

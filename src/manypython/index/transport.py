@@ -91,17 +91,19 @@ class Site:
             DownloadError: it cannot be had, or its bytes are not those of the index.
             OutputError: it cannot be written.
         """
-        for resumed in (into.exists(), False):
+        for last in (False, True):
+            resumed = into.exists()
             try:
                 found = self._insist(file.url, lambda: self._rest(file, into, advance))
-            except DownloadError:
-                if not resumed:
+                if found == file.sha256:
+                    return
+                raise _WrongError(f"{self.place}{file.url}: sha256 {found}, the index says {file.sha256}")
+            except DownloadError as error:
+                wrong = isinstance(error, _WrongError)
+                if resumed or wrong:  # it was no beginning of this file, or that changed meanwhile
+                    into.unlink(missing_ok=True)
+                if last or not (resumed or wrong):
                     raise
-                found = ""
-            if found == file.sha256:
-                return
-            into.unlink(missing_ok=True)  # it was no beginning of this file, or that changed meanwhile
-        raise DownloadError(f"{self.place}{file.url}: sha256 {found}, the index says {file.sha256}")
 
     def _insist(self, path: str, ask: Callable[[], _T]) -> _T:
         """Ask again when a connection stalls or is cut."""
@@ -131,8 +133,7 @@ class Site:
                     for block in answer.blocks:
                         begun += len(block)
                         if begun > file.size:
-                            sink.truncate(0)
-                            raise DownloadError(
+                            raise _WrongError(
                                 f"{self.place}{file.url}: has more than the {file.size} bytes the index says"
                             )
                         digest.update(block)
@@ -233,6 +234,10 @@ class Site:
                 if found := netrc.netrc(path).hosts.get(parts.hostname or ""):
                     login = (found[0], found[2] or "")
         return dict(urllib3.make_headers(basic_auth=":".join(login))) if login else {}
+
+
+class _WrongError(DownloadError):
+    """The bytes are not those of the index: another attempt may bring the right ones."""
 
 
 class _Cut(Exception):  # noqa: N818  (never leaves this module)
