@@ -27,7 +27,7 @@ NAMES = {"a/x.py": b"print()", "a/b/run": b"#!/bin/sh\n", "z": b""}
 def make_folder(root: Path, seed: int = 0) -> Path:
     """The same content, written in another order each time."""
     names = list(NAMES)
-    random.Random(seed).shuffle(names)  # noqa: S311
+    random.Random(seed).shuffle(names)
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(NAMES[name])
@@ -243,7 +243,7 @@ def test_a_zip_whose_start_and_directory_differ_is_refused(tmp_path: Path) -> No
 @pytest.mark.parametrize("keep", [0.3, 0.9])
 def test_a_truncated_archive_is_refused(tmp_path: Path, suffix: str, keep: float) -> None:
     archive = tmp_path / f"x{suffix}"
-    noise = random.Random(1).randbytes(200_000)  # noqa: S311
+    noise = random.Random(1).randbytes(200_000)
     WRITERS[suffix](archive, (Member(PurePosixPath("a"), noise),), EPOCH, FAST)
     archive.write_bytes(archive.read_bytes()[: int(archive.stat().st_size * keep)])
     with pytest.raises(ArchiveError, match="truncated or damaged"):
@@ -274,7 +274,7 @@ def test_a_full_disk_leaves_no_half_archive(tmp_path: Path, suffix: str) -> None
     if mounted.returncode != 0:
         pytest.skip("cannot mount a small tmpfs (needs root)")
     try:
-        noise = random.Random(1).randbytes(300_000)  # noqa: S311
+        noise = random.Random(1).randbytes(300_000)
         with pytest.raises(OutputError, match="No space left"):
             WRITERS[suffix](small / f"x{suffix}", (Member(PurePosixPath("a"), noise),), EPOCH, FAST)
         assert list(small.iterdir()) == []
