@@ -71,6 +71,21 @@ def unpack(archive: Path, into: Path, *, limit: int = _LIMIT) -> None:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
+def members(archive: Path, *, limit: int = _LIMIT) -> Iterator[Member]:
+    """Every member of an archive, with its bytes, under the same rules as ``unpack`` has.
+
+    What a link leads to is known when the last member is: use nothing before.
+
+    Raises:
+        ArchiveError: it is truncated, or has a member that must not be unpacked.
+    """
+    gate = _Gate(archive)
+    for member in _members(archive, limit):
+        gate.admit(member)
+        yield member
+    gate.close()
+
+
 def _members(archive: Path, limit: int) -> Iterator[Member]:
     """Every member with its bytes.
 
