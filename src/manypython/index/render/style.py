@@ -15,7 +15,9 @@ header { padding-top: 2.5rem; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .4rem; letter-spacing: -.02em; }
 h2 { font-size: 1.25rem; margin: 2.6rem 0 .8rem; }
 h3 { font-size: 1rem; margin: 0 0 .3rem; }
-p { margin: .3rem 0; } a { color: var(--accent); text-underline-offset: .15em; }
+p { margin: .3rem 0; } a { color: var(--accent); text-underline-offset: .18em;
+  text-decoration-color: color-mix(in srgb, currentColor 35%, transparent); }
+a:hover { text-decoration-color: currentColor; }
 .lead { font-size: 1.1rem; color: var(--dim); max-width: 44rem; margin: 0 0 1rem; }
 .dim { color: var(--dim); } .good { color: var(--good); } small, .small { font-size: .86rem; }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .86rem; }
@@ -54,9 +56,9 @@ button:hover { border-color: var(--accent); }
 .build ul { margin: .3rem 0; padding-left: 1.2rem; }
 .libraries { columns: 11rem; list-style: none; padding: 0 !important; }
 .files { list-style: none; padding: 0 !important; margin-top: .8rem !important; }
-.files li { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr) auto; gap: 0 .8rem;
-  padding: .45rem 0; border-top: 1px solid var(--line); align-items: baseline; }
-.files a { overflow-wrap: anywhere; } .files .size { font-variant-numeric: tabular-nums;
+.files li { display: grid; grid-template-columns: 6.5rem minmax(0, 1fr) auto; gap: .15rem .8rem;
+  padding: .5rem 0; border-top: 1px solid var(--line); align-items: baseline; }
+.files a { overflow-wrap: anywhere; font-size: .94rem; } .files .size { font-variant-numeric: tabular-nums;
     white-space: nowrap; }
 .sum { grid-column: 2 / -1; display: flex; gap: .6rem; align-items: baseline;
     justify-content: space-between; }
@@ -70,6 +72,7 @@ footer { padding: 2rem 1.25rem 3rem; color: var(--dim); font-size: .86rem; overf
     padding-right: .9rem; }
   .files li { grid-template-columns: minmax(0, 1fr) auto; }
   .files .for { grid-column: 1; grid-row: 1; } .files .size { grid-column: 2; grid-row: 1; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
   .files a, .sum { grid-column: 1 / -1; } .copied pre { padding-right: .9rem; padding-top: 2.6rem; }
 }
 """
