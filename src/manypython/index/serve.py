@@ -235,7 +235,8 @@ def _inside(site: Path, path: str) -> Path | None:
     except (OSError, RuntimeError, ValueError):
         return None
     hidden = any(part.startswith(".") for part in inner)
-    return None if hidden or not (place.is_file() or place.is_dir()) else place
+    kind = place.is_dir() if path.endswith("/") else place.is_file() or place.is_dir()
+    return place if kind and not hidden else None
 
 
 def _knows(told: str, tag: str) -> bool:
