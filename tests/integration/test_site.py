@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import shutil
 import subprocess
@@ -56,8 +57,6 @@ def framed(tmp_path: Path, content: bytes, width: int) -> str:
 
 @pytest.mark.parametrize("width", [1280, 768, 390, 360])
 def test_nothing_is_wider_than_the_screen(tmp_path: Path, width: int) -> None:
-    import json
-
     long = Index.of(
         INDEX.base_url + "a-long-name-of-a-folder-that-nobody-would-give/" * 3,
         (*INDEX.builds, make_build("3.14.2", "manylinux_2_28_aarch64", variant="freethreaded")),

@@ -236,9 +236,9 @@ def test_the_command_line(
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         url = running.stdout.readline().split()[1]
+        assert f"--index {url}" in running.stdout.readline()
         assert http.request("GET", url + "index.json").status == 200
         running.send_signal(number)
-        out, err = running.communicate(timeout=10)
+        err = running.communicate(timeout=10)[1]
     assert running.returncode == 0
-    assert f"--index {url}" in out
     assert err == ("200 GET /index.json HTTP/1.1\n" if verbose else "")
