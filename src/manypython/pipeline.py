@@ -111,7 +111,8 @@ def make(spec: Spec, target: Target | None, method: Method, options: Options) ->
         prefix, promised, options, search=search, build_paths=_build_paths(options), compiling=compiling
     ) as done:
         verified, report = _verify(done, options, _shipped_modules(recipe.version))
-        return Made(_pack(verified, _facts(done, options, built), options, _tests(prefix)), report)
+        facts = _facts(done, options, built)
+        return Made(_pack(verified, report, facts, options, _tests(prefix)), report)
 
 
 def repair(prefix: Path, target: Target | None, options: Options) -> Made:
@@ -119,7 +120,7 @@ def repair(prefix: Path, target: Target | None, options: Options) -> Made:
     writable(options.dist, "--dist")
     with repaired(Tree.open(prefix), target, options) as done:
         verified, report = _verify(done, options, frozenset())
-        return Made(_pack(verified, _facts(done, options), options), report)
+        return Made(_pack(verified, report, _facts(done, options), options), report)
 
 
 def build(recipes: tuple[Recipe, ...], target: Target, method: Method, options: Options) -> Built:
@@ -244,7 +245,7 @@ def pack_tree(tree: Tree, target: Target | None, options: Options) -> Made:
     """Verify a tree and write its archives."""
     writable(options.dist, "--dist")
     report, done = examined(tree, target, options)
-    return Made(_pack(proved(tree, report), _facts(done, options), options), report)
+    return Made(_pack(proved(tree, report), report, _facts(done, options), options), report)
 
 
 def _audited(tree: Tree, target: Target | None) -> tuple[AuditReport, Target]:
@@ -299,11 +300,16 @@ def _shipped_modules(version: Version) -> frozenset[str]:
 
 
 def _pack(
-    tree: VerifiedTree, facts: Facts, options: Options, tests: tuple[Member, ...] = ()
+    tree: VerifiedTree,
+    report: VerifyReport,
+    facts: Facts,
+    options: Options,
+    tests: tuple[Member, ...] = (),
 ) -> tuple[Artifact, ...]:
     return pack(
         tree,
         facts,
+        report=report,
         tests=tests,
         dist=options.dist,
         reporter=options.reporter,

@@ -98,6 +98,11 @@ class Build:
         """What tells builds apart, and the name of the folder an install stands in."""
         return str(self.name).removesuffix("-install_only")
 
+    @property
+    def archive(self) -> File:
+        """The main archive, a ``.tar.gz``, which every tool can unpack; the first other one without it."""
+        return self.file(".tar.gz") or next(file for file in self.files if _name(file) is not None)
+
     def file(self, suffix: str) -> File | None:
         """The archive of the pool with this suffix (``.zip``), if there is one."""
         wanted = str(self.name.with_suffix(suffix))

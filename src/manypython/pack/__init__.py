@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from manypython.model.tree import VerifiedTree
 from manypython.pack import pybi
 from manypython.pack.facts import LICENSES, SHARE, Facts
 from manypython.progress import Reporter
+from manypython.verify.report import VerifyReport
 
 _TOP = "python"
 
@@ -33,6 +35,7 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
     tree: VerifiedTree,
     facts: Facts,
     *,
+    report: VerifyReport | None = None,
     tests: tuple[Member, ...] = (),
     dist: Path,
     reporter: Reporter,
@@ -46,6 +49,7 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
     Args:
         tree: what is packed; it is only read.
         facts: what the archives say of themselves.
+        report: what was tried on the tree; it is told beside the archives, not inside them.
         tests: members to be laid over the tree.
         dist: the folder they go to.
         reporter: told what is written.
@@ -93,8 +97,15 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
         )
     stem = str(replace(name, suffix=".zip")).removesuffix(".zip")
     told = next(member for member in plain if str(member.name) == f"{SHARE}/manypython.json")
-    write.text(dist / f"{stem}.json", told.read().decode())
+    write.text(dist / f"{stem}.json", _beside(told.read().decode(), report))
     return artifacts
+
+
+def _beside(told: str, report: VerifyReport | None) -> str:
+    """The facts as they stand inside, and how the tree was proved."""
+    if report is None:
+        return told
+    return json.dumps(json.loads(told) | {"verify": report.proof()}, indent=1, sort_keys=True) + "\n"
 
 
 def _policy(platform_tag: str) -> str:

@@ -17,6 +17,7 @@ from rich.text import Text
 from manypython import process
 
 HERE = "this machine"
+_UNTRIED = "not tried: "
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,20 @@ class VerifyReport:
         """The report for machines."""
         return {"ok": not self.failures, "checks": [asdict(check) for check in self.checks]}
 
+    def proof(self) -> dict[str, Any]:
+        """The report in short, as it stands beside the archives and in an index."""
+        return {
+            "passed": self.passed,
+            "roots": list(dict.fromkeys(check.root for check in self.checks if not check.skipped)),
+            "not_tried": [line.removeprefix(_UNTRIED) for line in self.untried()],
+        }
+
     def untried(self) -> Iterator[str]:
         """A line for each thing that was not tried, with the reason."""
         alike = Counter(replace(check, where="", seconds=0.0) for check in self.skipped)
         for check, number in alike.items():
             places = f" ({number} surroundings)" if number > 1 else ""
-            yield f"not tried: {check.root}: {check.name}: {check.detail}{places}"
+            yield f"{_UNTRIED}{check.root}: {check.name}: {check.detail}{places}"
 
     def table(self) -> tuple[tuple[str, ...], dict[str, dict[str, tuple[Check, ...]]]]:
         """Roots in the order they were tried, and by surrounding and root the checks made there."""

@@ -1,0 +1,217 @@
+"""What is given to ``publish``: archives, read as a stranger's, become builds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from manypython.archives.read import members
+from manypython.index.model import POOL, Build, File, Index, Library, Proof
+from manypython.index.repack import digest
+from manypython.model.errors import ArchiveError, ManypythonError, OutputError, UsageError
+from manypython.model.identifier import ArtifactName
+from manypython.model.target import DEFAULT_TARGET, Target
+from manypython.progress import Reporter
+
+_FACTS = "share/manypython/manypython.json"
+_CONTENT = "install_only"
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What is given of one build."""
+
+    build: Build
+    """With the files that the site has of it already."""
+    sources: dict[str, Path]
+    """Where each archive lies now, by its path in the site."""
+
+
+@dataclass(frozen=True)
+class _Given:
+    """One archive, and what it says of itself."""
+
+    path: Path
+    name: ArtifactName
+    file: File
+    facts: dict[str, Any] | None
+    """None for tests, and for what the site has already."""
+
+
+def take_in(archives: Sequence[Path], index: Index | None, reporter: Reporter) -> tuple[Intake, ...]:
+    """Read archives, group them by build, and see that they fit each other and the site.
+
+    Args:
+        archives: in any order; their ``.sha256`` notes and ``.json`` beside them are read too.
+        index: what the site has.
+        reporter: told which archive is read.
+
+    Raises:
+        UsageError: what is given is not what a site can have.
+        ArchiveError: an archive is damaged, or is not what its note or its name says.
+        OutputError: the site has other bytes by this name.
+    """
+    known = {build.key: build for build in index.builds} if index else {}
+    groups: dict[str, dict[ArtifactName, Path]] = {}
+    for path in archives:
+        name = _named(path)
+        group = groups.setdefault(_key(name), {})
+        if group.setdefault(name, path) != path:
+            raise UsageError(f"{name}: given twice: {group[name]} and {path}", remedy="give it once")
+    for key, group in groups.items():
+        if key not in known and not any(_is_main(name) for name in group):
+            raise UsageError(
+                f"{key}: its .tar.gz is missing, which most tools read",
+                remedy=f"give {key}-{_CONTENT}.tar.gz too",
+            )
+    return tuple(_intake(group, known.get(key), reporter) for key, group in groups.items())
+
+
+def _named(path: Path) -> ArtifactName:
+    try:
+        name = ArtifactName.parse(path.name)
+    except UsageError as error:
+        raise UsageError(
+            f"{path}: {error.message}",
+            remedy="give archives as `make` names them; notes beside them are found without being named",
+        ) from None
+    if name.implementation != "cpython":
+        raise UsageError(f"{path}: a site has CPython only", remedy="leave it out")
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file", remedy="see that the path is right")
+    return name
+
+
+def _key(name: ArtifactName) -> str:
+    return str(replace(name.bare, content=_CONTENT)).removesuffix(f"-{_CONTENT}")
+
+
+def _is_main(name: ArtifactName) -> bool:
+    return name.suffix == ".tar.gz" and name.content == _CONTENT
+
+
+def _intake(group: dict[ArtifactName, Path], known: Build | None, reporter: Reporter) -> Intake:
+    present = {file.path: file for file in known.files} if known else {}
+    given = [_read(path, name, present, reporter) for name, path in sorted(group.items(), key=str)]
+    files = present | {each.file.path: each.file for each in given}
+    build = replace(known, proof=_proof(given) or known.proof) if known else _build(given)
+    return Intake(
+        replace(build, files=tuple(file for _, file in sorted(files.items()))),
+        {each.file.path: each.path for each in given},
+    )
+
+
+def _read(path: Path, name: ArtifactName, present: dict[str, File], reporter: Reporter) -> _Given:
+    """Read one archive, unless the site has these very bytes."""
+    place = f"{POOL}/{name.build}/{path.name}"
+    found = digest(path)
+    note = path.with_name(f"{path.name}.sha256")
+    if note.exists() and note.read_text("utf-8", "replace").split()[:1] != [found]:
+        raise ArchiveError(
+            f"{path}: its sha256 is {found}, and {note} says otherwise",
+            remedy="copy both again from where they were made",
+        )
+    if place in present:
+        refuse_change(place, present[place].sha256, found)
+        return _Given(path, name, present[place], None)
+    unpacked, inside = 0, b""
+    with reporter.step(f"read {path.name}"):
+        for member in members(path):
+            unpacked += len(member.read())
+            if str(member.name) in (_FACTS, f"python/{_FACTS}"):
+                inside = member.read()
+    facts = _facts(path, name, inside) if name.content == _CONTENT else None
+    return _Given(path, name, File(place, found, path.stat().st_size, unpacked), facts)
+
+
+def refuse_change(place: str, there: str, given: str) -> None:
+    """See that a file of the pool stays what it is: somebody may have its checksum.
+
+    Raises:
+        OutputError: the bytes given are others.
+    """
+    if there != given:
+        raise OutputError(
+            f"{place}: the site has other bytes by this name (sha256 {there}, given {given})",
+            remedy="give it a new build number: make, repair and pack have --build-number",
+        )
+
+
+def _facts(path: Path, name: ArtifactName, inside: bytes) -> dict[str, Any]:
+    """What the archive says of itself, which must be what it is called."""
+    try:
+        facts = json.loads(inside)
+        said = (facts["implementation"], facts["version"], facts["build"])
+        target = Target.of_tag(facts["platform_tag"])
+        threaded = facts["build_identifier"].partition("-")[0].endswith("t")
+        _libraries(facts)
+    except (ValueError, KeyError, TypeError, AttributeError, ManypythonError) as error:
+        raise ArchiveError(
+            f"{path}: {_FACTS}: is not what manypython writes: {error or 'missing'}",
+            remedy="publish archives that make, repair or pack wrote",
+        ) from None
+    called = (name.implementation, str(name.version), name.build.value)
+    same = (target.architecture, target.libc, threaded) == (
+        name.architecture,
+        name.libc,
+        name.variant == "freethreaded",
+    )
+    policy = target.policy if target.floor > DEFAULT_TARGET.floor else ""
+    if said != called or not same or policy != name.policy:
+        raise ArchiveError(
+            f"{path}: holds {said[1]}+{said[2]} for {target.platform_tag}, its name says otherwise",
+            remedy="give it the name it was made with",
+        )
+    found: dict[str, Any] = facts
+    return found
+
+
+def _build(given: Sequence[_Given]) -> Build:
+    """A new build, from what its archives say, which must be the same in each."""
+    main = next(each for each in given if _is_main(each.name))
+    facts = main.facts or {}
+    for each in given:
+        if each.facts is not None and each.facts != facts:
+            raise ArchiveError(
+                f"{each.path}: says other things of itself than {main.path}: they are of different runs",
+                remedy="give the archives of one run",
+            )
+    name = main.name
+    return Build(
+        name.version,
+        name.build,
+        Target.of_tag(facts["platform_tag"]),
+        name.level,
+        name.variant,
+        str(facts["origin"]),
+        str(facts["toolchain"]),
+        _libraries(facts),
+        _proof(given),
+        (),
+    )
+
+
+def _libraries(facts: dict[str, Any]) -> tuple[Library, ...]:
+    """What was built in; of what somebody else built the sonames are known, and no version."""
+    sources = {s["name"]: s["version"] for s in facts["sources"] if s["name"] != "cpython"}
+    grafts = {g["name"] or g["soname"]: g["version"] for g in facts["grafts"]}
+    return tuple(Library(str(name), str(version)) for name, version in sorted((sources or grafts).items()))
+
+
+def _proof(given: Iterable[_Given]) -> Proof | None:
+    """What ``verify`` found, from the ``.json`` beside the archives; None where none tells."""
+    for each in given:
+        if each.name.content != _CONTENT:
+            continue
+        note = each.path.with_name(f"{each.name.bare}.json")
+        try:
+            told = json.loads(note.read_bytes())["verify"]
+            return Proof(
+                int(told["passed"]), tuple(map(str, told["roots"])), tuple(map(str, told["not_tried"]))
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # there is none, or it is of an older manypython and has no such key
+    return None
