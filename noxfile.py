@@ -82,9 +82,9 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Fuzz the reading of archives, guided by coverage: nox -s fuzz -- -max_total_time=3600 (libFuzzer's options).
+    """Fuzz the reading of archives, guided by coverage: nox -s fuzz -- -max_total_time=3600.
 
-    atheris has wheels for Python 3.11 to 3.13 only: nox itself has to run on one of these. What is found
+    Options are libFuzzer's. atheris has wheels for Python 3.11 to 3.13 only: nox itself has to run on one of these. What is found
     (and the corpus that grew) stays in .nox/fuzz/tmp.
     """
     session.install("-e", ".", "atheris>=3,<4")
