@@ -81,6 +81,24 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz the reading of archives, guided by coverage: nox -s fuzz -- -max_total_time=3600.
+
+    Options are libFuzzer's. atheris has wheels for Python 3.11 to 3.13 only: nox itself has to run on one of these. What is found
+    (and the corpus that grew) stays in .nox/fuzz/tmp.
+    """
+    session.install("-e", ".", "atheris>=3,<4")
+    found = Path(session.create_tmp()).resolve()
+    corpus = found / "corpus"
+    corpus.mkdir(exist_ok=True)
+    words = session.posargs or ["-max_total_time=300"]
+    limits = ("-rss_limit_mb=1024", "-timeout=60", "-max_len=20000", f"-artifact_prefix={found}/")
+    session.run(
+        "python", "tests/fuzz/archives.py", str(corpus), "tests/fuzz/corpus/archives", *limits, *words
+    )
+
+
+@nox.session
 def update(session: nox.Session) -> None:
     """Refresh recipe pins and image digests from upstream's own lists (-- --dry-run only shows)."""
     session.install("-e", ".[build]")

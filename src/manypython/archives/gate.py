@@ -14,6 +14,10 @@ LIMIT = 4 << 30
 """Bytes that one archive may unpack to."""
 _ENTRIES = 200_000
 """Members that one archive may have."""
+_LENGTH, _DEPTH = 1024, 100
+"""Characters that a name may have, and folders that it may lie below: each of those is remembered."""
+_TARGET = 4096
+"""Characters that a link may have: PATH_MAX (limits.h)."""
 _SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 
 Kind = Literal["file", "folder", "link"]
@@ -109,6 +113,8 @@ class Gate:
             raise self.error(name, "has a set-user, set-group or sticky bit")
         if not name.isprintable() or "\\" in name:
             raise ArchiveError(f"{self.archive}: {name!r}: a name that systems read differently")
+        if len(name) > _LENGTH or name.count("/") > _DEPTH:
+            raise self.error(f"{name[:80]}...", "a name that is too long")
 
     def _inside(self, name: str) -> str:
         parts = name.split("/")
@@ -130,8 +136,8 @@ class Gate:
                 raise self.error(name, f"lies below {above}, which is no folder")
 
     def _link(self, name: str, parent: str, link: str) -> None:
-        if not link or not link.isprintable() or "\\" in link:
-            raise self.error(name, f"a link that systems read differently: {link!r}")
+        if not 0 < len(link) <= _TARGET or not link.isprintable() or "\\" in link:
+            raise self.error(name, f"a link that systems read differently: {link[:80]!r}")
         if link.startswith("/") or os.path.normpath(os.path.join(parent, link)).startswith(".."):
             raise self.error(name, f"a link that leads out: {link}")
         self.links[name] = link

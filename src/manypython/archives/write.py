@@ -21,8 +21,12 @@ import zstandard
 from manypython.archives.members import Member
 from manypython.model.errors import OutputError
 
-_WINDOW_LOG = 27
-"""128 MiB: the most that uv and ``tar --zstd`` accept without a flag."""
+_WINDOW_LOG = 23
+"""8 MiB: a reader needs that much memory, and none needs a flag for it (RFC 8878, 3.1.1.1.2).
+
+Measured on an archive of 3.13 at level 19: 16.66 MB; with 27 it is 16.32 MB, and a reader needs 64 MiB
+and more.
+"""
 
 
 @dataclass(frozen=True)
