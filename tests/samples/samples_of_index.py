@@ -35,7 +35,7 @@ def name_of(
     )
 
 
-def make_build(  # noqa: PLR0913  (what tells builds apart)
+def make_build(
     version: str,
     tag: str = "manylinux_2_17_x86_64",
     *,
@@ -97,7 +97,7 @@ def content(version: str, note: str = "") -> tuple[Member, ...]:
     )
 
 
-def make_archives(  # noqa: PLR0913  (what an archive can say)
+def make_archives(
     folder: Path,
     name: ArtifactName,
     suffixes: tuple[str, ...] = (".tar.gz",),

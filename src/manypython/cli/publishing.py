@@ -1,30 +1,41 @@
-"""Commands that make a site and try it: publish, serve. They need no library of the builder's."""
+"""Commands that make a site and try it: publish, keys, serve. They need no library of the builder's."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import shlex
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from manypython.archives.write import BEST, FAST
+from manypython.index import keys
 from manypython.index import serve as serving
-from manypython.index.publish import Published
+from manypython.index.publish import Published, Sign, rotate
 from manypython.index.publish import publish as published
+from manypython.index.settings import data_home
 from manypython.progress import Reporter
 
 
 def publish(arguments: argparse.Namespace) -> int:
     """Add archives to a site."""
+    folder = _keys(arguments)
+    if not arguments.unsigned and not arguments.dry_run and not keys.fingerprint(arguments.to):
+        for made in keys.create(folder):
+            print(f"note: made {made}, which signs the site; keep it, and keep it secret", file=sys.stderr)
     done = published(
         arguments.archives,
         arguments.to,
         base_url=arguments.base_url,
         reporter=Reporter(quiet=arguments.json),
         effort=FAST if arguments.fast else BEST,
-        sign=None,  # the one place where keys come in
+        sign=None if arguments.unsigned or arguments.dry_run else _signing(arguments.to, folder),
         dry_run=arguments.dry_run,
     )
+    if not arguments.unsigned and not arguments.dry_run:
+        _warn_of_root(arguments.to, folder)
     if arguments.json:
         print(json.dumps(done.as_json(), indent=1))
     elif arguments.dry_run:
@@ -36,25 +47,92 @@ def publish(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _warn_of_root(site: Path, folder: Path) -> None:
+    """Say in time that the root has to be signed anew, which ``publish`` does not do."""
+    expires = keys.states(site, folder)[0].expires
+    if expires - datetime.now(UTC) < timedelta(days=90):
+        remedy = "renew it with: manypython keys rotate root"
+        print(f"warning: the root of {site} expires on {expires:%Y-%m-%d}; {remedy}", file=sys.stderr)
+
+
+def _keys(arguments: argparse.Namespace) -> Path:
+    return Path(arguments.keys or Path(data_home(), "manypython", "keys"))
+
+
+def _signing(site: Path, folder: Path) -> Sign:
+    return lambda index: keys.sign(site.absolute(), folder, index, datetime.now(UTC))
+
+
+def keys_create(arguments: argparse.Namespace) -> int:
+    """Make the keys of a site."""
+    made = keys.create(_keys(arguments))
+    for path in made:
+        print(path)
+    if not made:
+        print(f"{_keys(arguments)}: has a key for each role already", file=sys.stderr)
+    return 0
+
+
+def keys_rotate(arguments: argparse.Namespace) -> int:
+    """Give a role a new key."""
+    site, folder = arguments.to.absolute(), _keys(arguments)
+    done = rotate(
+        site,
+        lambda index: keys.rotate(site, folder, arguments.role, index, datetime.now(UTC)),
+        Reporter(),
+    )
+    for path in done.written:
+        print(f"wrote {path}")
+    print(f"{arguments.role}: has a new key in {folder}; the old one counts no more")
+    return 0
+
+
+def keys_show(arguments: argparse.Namespace) -> int:
+    """Show who signs a site, and until when."""
+    states = keys.states(arguments.to, _keys(arguments))
+    if arguments.json:
+        rows = [
+            {**asdict(state), "expires": state.expires.isoformat(), "keys": list(state.keys)}
+            for state in states
+        ]
+        print(json.dumps({"fingerprint": keys.fingerprint(arguments.to), "roles": rows}, indent=1))
+        return 0
+    for state in states:
+        here = "key is here" if state.here else "key is elsewhere"
+        print(f"{state.role:<10} version {state.version:<4} until {state.expires:%Y-%m-%d}  {here}")
+        for keyid in state.keys:
+            print(f"           {keyid}")
+    print(f"first root {keys.fingerprint(arguments.to)}")
+    return 0
+
+
 def _show(done: Published) -> None:
     for key in done.added:
         print(f"added {key}")
     print(f"{done.site}: {len(done.written)} files written, {len(done.unchanged)} as they were")
     print(f"base URL: {done.base_url}")
+    pin = keys.fingerprint(done.site)
+    print(f"signed: {pin or 'no'}")
     print(f"try it: manypython serve {shlex.quote(str(done.site))}")
+    print(f"        manypython fetch 3.13 --index {shlex.quote(done.base_url)} {_pinned(pin)}")
     listed = shlex.quote(f"{done.base_url}uv/downloads.json")
     print(f"        UV_PYTHON_DOWNLOADS_JSON_URL={listed} uv python list")
 
 
+def _pinned(pin: str) -> str:
+    return f"--trust {pin}" if pin else "--allow-unsigned"
+
+
 def serve(arguments: argparse.Namespace) -> int:
     """Serve a site until Ctrl-C."""
-    serving.serve(arguments.site, arguments.port, arguments.bind, ready=_ready, verbose=arguments.verbose)
+
+    def ready(url: str) -> None:
+        print(f"serving {url} until Ctrl-C")
+        pin = _pinned(keys.fingerprint(arguments.site))
+        print(f"try it: manypython fetch 3.13 --index {url} {pin}", flush=True)
+
+    serving.serve(arguments.site, arguments.port, arguments.bind, ready=ready, verbose=arguments.verbose)
     return 0
-
-
-def _ready(url: str) -> None:
-    print(f"serving {url} until Ctrl-C")
-    print(f"try it: manypython fetch 3.13 --index {url}", flush=True)
 
 
 def _port(text: str) -> int:
@@ -67,6 +145,11 @@ _SITE = {"type": Path, "metavar": "SITE"}
 _NOTHING_GIVEN = "of make, repair or pack; none: write again what follows from the site's index"
 _BASE = "where it will be served (default: what the site says already, else its file: URL)"
 _FAST = "compress repacks in a tenth of the time, for an eighth more bytes"
+_KEYS = (
+    "--keys",
+    {"type": Path, "metavar": "DIR", "help": "private keys (default: in the user's data folder)"},
+)
+_TO = ("--to", {**_SITE, "required": True, "help": "folder of the site"})
 COMMANDS = {
     "publish": (
         publish,
@@ -76,6 +159,8 @@ COMMANDS = {
         ("archives", {"metavar": "ARCHIVE", "type": Path, "nargs": "*", "help": _NOTHING_GIVEN}),
         ("--to", {**_SITE, "required": True, "help": "folder of the site; made where there is none"}),
         ("--base-url", {"metavar": "URL", "help": _BASE}),
+        _KEYS,
+        ("--unsigned", {"action": "store_true", "help": "sign nothing: fetch will ask for --allow-unsigned"}),
         ("--fast", {"action": "store_true", "help": _FAST}),
         ("--dry-run", {"action": "store_true", "help": "say what would be written and change nothing"}),
         ("--json", {"action": "store_true", "help": "print the result as JSON and no progress"}),
@@ -88,4 +173,20 @@ COMMANDS = {
         ("--bind", {"metavar": "ADDRESS", "default": "127.0.0.1", "help": "default: this machine only"}),
         ("--verbose", {"action": "store_true", "help": "one line a request"}),
     ),
+    "keys": {
+        "create": (
+            "make a key for each role: root, targets, snapshot, timestamp",
+            keys_create, "manypython keys create --keys keys", _KEYS,
+        ),
+        "rotate": (
+            "give a role a new key; clients follow by themselves",
+            keys_rotate, "manypython keys rotate timestamp --to site --keys keys",
+            ("role", {"metavar": "ROLE", "choices": keys.ROLES, "help": ", ".join(keys.ROLES)}), _TO, _KEYS,
+        ),
+        "show": (
+            "show who signs a site, and until when",
+            keys_show, "manypython keys show --to site", _TO, _KEYS,
+            ("--json", {"action": "store_true", "help": "print it as JSON"}),
+        ),
+    },
 }  # fmt: skip

@@ -31,6 +31,8 @@ LIFETIMES = {"root": 730, "targets": 365, "snapshot": 90, "timestamp": 30}
 _FOLDER = "metadata"
 _INDEX = "index.json"
 _JSON = JSONSerializer(compact=False)
+_Signers = dict[str, tuple[CryptoSigner, ...]]
+"""By role: one, or the old and the new."""
 
 
 @dataclass(frozen=True)
@@ -68,59 +70,62 @@ def sign(site: Path, folder: Path, index: bytes, now: datetime) -> dict[str, byt
     Raises:
         TrustError: a key is missing, is no key, or is not the one the site's root names.
     """
-    digest = hashlib.sha256(index).hexdigest()
-    files = {f"targets/{digest}.{_INDEX}": index}
+    files: dict[str, bytes] = {}
     root = newest_root(site)
     if root is None:
         root = _first_root(folder, now)
         files[f"{_FOLDER}/1.root.json"] = root.to_bytes(_JSON)
-    signers = {role: _load(folder, role, root) for role in ROLES[1:]}
-
-    targets = _next(site, "targets", Targets())
-    target = TargetFile.from_data(_INDEX, index, ["sha256"])
-    if targets.signed.targets != {_INDEX: target} or _is_due(targets, signers["targets"], now):
-        targets.signed.targets = {_INDEX: target}
-        _sign(targets, signers["targets"], now, files)
-    snapshot = _next(site, "snapshot", Snapshot())
-    meta = {"targets.json": MetaFile(targets.signed.version)}
-    if snapshot.signed.meta != meta or _is_due(snapshot, signers["snapshot"], now):
-        snapshot.signed.meta = meta
-        _sign(snapshot, signers["snapshot"], now, files)
-    timestamp = _next(site, "timestamp", Timestamp())
-    newest = MetaFile(snapshot.signed.version)
-    if timestamp.signed.snapshot_meta != newest or _is_due(timestamp, signers["timestamp"], now):
-        timestamp.signed.snapshot_meta = newest
-        _sign(timestamp, signers["timestamp"], now, files)
-    return files
+    signers: _Signers = {role: (_load(folder, role, root),) for role in ROLES[1:]}
+    return files | _signed(site, index, now, signers)
 
 
-def rotate(site: Path, folder: Path, role: str, now: datetime) -> dict[str, bytes]:
-    """A new key for a role: the next root, signed by the old and the new root keys.
+def rotate(site: Path, folder: Path, role: str, index: bytes, now: datetime) -> dict[str, bytes]:
+    """A new key for a role, and everything signed so that clients follow at any moment.
 
-    The new private key is ``ROLE.VERSION.pem``, beside the old one: whichever the published root
-    names is the one that is used, so being killed in between harms nothing. The roles are signed
-    anew by ``sign``.
+    What the role signs is signed by the old and the new key and comes first; the root that
+    names the new key comes last, signed by the old root keys (and its own new one). The new
+    private key is ``ROLE.VERSION.pem``, beside the old one: whichever the published root
+    names is used, so being killed in between harms nothing.
 
     Raises:
-        TrustError: the site has no root, or root's key is missing.
+        TrustError: the site has no root, or a key is missing.
         OutputError: the folder cannot be written.
     """
     root = newest_root(site)
     if root is None:
         raise TrustError(f"{site}: has no root yet", remedy="publish to it first")
-    old = _load(folder, "root", root)
-    new = CryptoSigner.generate_ed25519()
+    signers: _Signers = {each: (_load(folder, each, root),) for each in ROLES}
+    old, new = signers["root"][0], CryptoSigner.generate_ed25519()
     _save(folder / f"{role}.{root.signed.version + 1}.pem", new)
+    signers[role] = (*signers[role], new)
+    files = _signed(site, index, now, signers)
     for keyid in tuple(root.signed.roles[role].keyids):
         root.signed.revoke_key(keyid, role)
     root.signed.add_key(new.public_key, role)
     root.signed.version += 1
     root.signed.expires = _expires("root", now)
     root.signatures.clear()
-    root.sign(old)
-    if role == "root":
-        root.sign(new, append=True)
-    return {f"{_FOLDER}/{root.signed.version}.root.json": root.to_bytes(_JSON)}
+    for signer in (old, new) if role == "root" else (old,):
+        root.sign(signer, append=True)
+    return files | {f"{_FOLDER}/{root.signed.version}.root.json": root.to_bytes(_JSON)}
+
+
+def _signed(site: Path, index: bytes, now: datetime, signers: _Signers) -> dict[str, bytes]:
+    """What an index needs besides the root: only what is new, the timestamp last."""
+    files = {f"targets/{hashlib.sha256(index).hexdigest()}.{_INDEX}": index}
+    wanted: Any = {_INDEX: TargetFile.from_data(_INDEX, index, ["sha256"])}
+    for role, name, begin in (
+        ("targets", "targets", Targets()),
+        ("snapshot", "meta", Snapshot()),
+        ("timestamp", "snapshot_meta", Timestamp()),
+    ):
+        metadata = _next(site, role, begin)
+        if getattr(metadata.signed, name) != wanted or _is_due(metadata, signers[role], now):
+            setattr(metadata.signed, name, wanted)
+            _sign(metadata, signers[role], now, files)
+        version = MetaFile(metadata.signed.version)
+        wanted = {"targets.json": version} if role == "targets" else version
+    return files
 
 
 def states(site: Path, folder: Path) -> tuple[State, ...]:
@@ -188,24 +193,28 @@ def _read(site: Path, name: str, kind: Any) -> Metadata[Any]:  # noqa: ANN401
         raise TrustError(f"{path}: cannot be read: {error}") from None
 
 
-def _is_due(metadata: Metadata[Any], signer: CryptoSigner, now: datetime) -> bool:
-    """Whether it is unsigned, signed by another key, or has lived half its time."""
+def _is_due(metadata: Metadata[Any], signers: tuple[CryptoSigner, ...], now: datetime) -> bool:
+    """Whether it is not signed by all of these, or has lived half its time."""
     if metadata.signed.version == 0:
         return True
     try:
-        signature = metadata.signatures[signer.public_key.keyid]
-        signer.public_key.verify_signature(signature, metadata.signed_bytes)
+        for key in (signer.public_key for signer in signers):
+            key.verify_signature(metadata.signatures[key.keyid], metadata.signed_bytes)
     except (KeyError, UnverifiedSignatureError):
         return True
     life = timedelta(days=LIFETIMES[metadata.signed.type])
     return bool(metadata.signed.expires - now < life / 2)
 
 
-def _sign(metadata: Metadata[Any], signer: CryptoSigner, now: datetime, files: dict[str, bytes]) -> None:
+def _sign(
+    metadata: Metadata[Any], signers: tuple[CryptoSigner, ...], now: datetime, files: dict[str, bytes]
+) -> None:
     role = metadata.signed.type
     metadata.signed.version += 1
     metadata.signed.expires = _expires(role, now)
-    metadata.sign(signer)
+    metadata.signatures.clear()
+    for signer in signers:
+        metadata.sign(signer, append=True)
     name = role if role == "timestamp" else f"{metadata.signed.version}.{role}"
     files[f"{_FOLDER}/{name}.json"] = metadata.to_bytes(_JSON)
 

@@ -99,6 +99,22 @@ def publish(  # noqa: PLR0913  (what, where, and how)
     return Published(root, index.base_url, added, tuple(place.written), tuple(place.unchanged))
 
 
+def rotate(site: Path, make: Sign, reporter: Reporter) -> Published:
+    """Write what a rotation of keys makes of the index.
+
+    Raises:
+        UsageError: the folder is no site.
+    """
+    place = Site(site.absolute(), dry_run=False)
+    with place.locked(reporter):
+        index = _existing(place.root)
+        if index is None:
+            raise UsageError(f"{site}: is no site yet", remedy="publish archives to it")
+        for path, content in make(index.as_bytes()).items():
+            place.put(path, content)
+    return Published(place.root, index.base_url, (), tuple(place.written), tuple(place.unchanged))
+
+
 def checked(base_url: str) -> str:
     """A base URL with a slash at its end.
 

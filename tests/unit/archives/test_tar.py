@@ -14,7 +14,7 @@ import zstandard
 from manypython.archives.read import members, unpack
 from manypython.model.errors import ArchiveError
 
-NOISE = random.Random(1).randbytes(300_000)  # noqa: S311
+NOISE = random.Random(1).randbytes(300_000)
 
 
 def tar_of(*entries: tuple[tarfile.TarInfo, bytes], kind: int = tarfile.PAX_FORMAT) -> bytes:

@@ -392,7 +392,7 @@ def test_killed_at_any_time_the_site_is_whole(tmp_path: Path, seed: int) -> None
     argv = [sys.executable, "-m", "manypython", "publish", *new, "--to", str(site), "--fast", "--json"]
     begun = time.monotonic()
     running = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
-    wait = random.Random(seed).uniform(0.15, 0.8)  # noqa: S311
+    wait = random.Random(seed).uniform(0.15, 0.8)
     while time.monotonic() - begun < wait and running.poll() is None:
         time.sleep(0.005)
     running.send_signal(signal.SIGKILL)

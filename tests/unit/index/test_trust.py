@@ -141,7 +141,7 @@ def test_keys_rotate_and_the_old_one_counts_no_more(site: Any, role: str, tmp_pa
     taken(site, trust=site.trust)
     thief = tmp_path / "stolen"
     shutil.copytree(site.keys, thief)
-    rewrite(site, keys.rotate(site.folder, site.keys, role, datetime.now(UTC)))
+    rewrite(site, keys.rotate(site.folder, site.keys, role, site.index(), datetime.now(UTC)))
     site.add(number=20261201)
     site.publish()
     assert "+20261201" in taken(site), "a client that knows the first root follows"
@@ -149,15 +149,24 @@ def test_keys_rotate_and_the_old_one_counts_no_more(site: Any, role: str, tmp_pa
     site.keys = thief
     if role == "root":
         with pytest.raises(errors.TrustError, match="is not the root key"):
-            keys.rotate(site.folder, thief, "targets", datetime.now(UTC))
+            keys.rotate(site.folder, thief, "targets", site.index(), datetime.now(UTC))
     else:
         with pytest.raises(errors.TrustError, match=f"is not the {role} key"):
             site.publish()
 
 
+@pytest.mark.parametrize("role", keys.ROLES)
+def test_clients_follow_at_every_moment_of_a_rotation(role: str, site: Any) -> None:
+    files = keys.rotate(site.folder, site.keys, role, site.index(), datetime.now(UTC))
+    assert list(files)[-1] == "metadata/2.root.json"
+    for path, data in files.items():
+        rewrite(site, {path: data})
+        assert taken(site, trust=site.trust), f"after {path}"
+
+
 def test_a_new_client_follows_from_the_first_root_to_the_last(site: Any) -> None:
     for role in ("timestamp", "root", "root", "targets"):
-        rewrite(site, keys.rotate(site.folder, site.keys, role, datetime.now(UTC)))
+        rewrite(site, keys.rotate(site.folder, site.keys, role, site.index(), datetime.now(UTC)))
         site.publish()
     assert taken(site, trust=site.trust)
     newest = metadata(site, "5.root.json")
@@ -165,7 +174,9 @@ def test_a_new_client_follows_from_the_first_root_to_the_last(site: Any) -> None
 
 
 def test_being_killed_between_new_key_and_new_root_harms_nothing(site: Any) -> None:
-    keys.rotate(site.folder, site.keys, "timestamp", datetime.now(UTC))  # its files are never written
+    keys.rotate(
+        site.folder, site.keys, "timestamp", site.index(), datetime.now(UTC)
+    )  # its files are never written
     site.add(number=20261201)
     site.publish()
     assert taken(site, trust=site.trust)
