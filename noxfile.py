@@ -72,20 +72,23 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the pipeline and the interpreter it makes, in pairs; or -- compare A.tar.gz B.tar.gz."""
+    """Time the pipeline, its interpreter and fetching, in pairs; or -- run, fetching or compare A B."""
     session.install("-e", ".[build]")
-    program, *words = session.posargs or ["run"]
+    program, *words = session.posargs or ["all"]
     if program == "compare":
         session.install("pyperformance>=1.11,<2")
-    session.run("python", f"tests/benchmarks/{program}.py", *words)
+    if program in ("fetching", "all"):
+        session.install("uv>=0.9,<1", "pbs-installer[install]>=2025.10")
+    for each in ("run", "fetching") if program == "all" else (program,):
+        session.run("python", f"tests/benchmarks/{each}.py", *words)
 
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Fuzz the reading of archives, guided by coverage: nox -s fuzz -- -max_total_time=3600.
 
-    Options are libFuzzer's. atheris has wheels for Python 3.11 to 3.13 only: nox itself has to run on one of these. What is found
-    (and the corpus that grew) stays in .nox/fuzz/tmp.
+    Options are libFuzzer's. atheris has wheels for Python 3.11 to 3.13 only: nox itself has to run
+    on one of these. What is found (and the corpus that grew) stays in .nox/fuzz/tmp.
     """
     session.install("-e", ".", "atheris>=3,<4")
     found = Path(session.create_tmp()).resolve()
