@@ -21,6 +21,7 @@ _REPACKS = {
     "heroku": ("Heroku", "rootless, for its stock buildpack"),
     "simple": ("PyBI", "PEP 711"),
 }
+_ROOTS = {"this machine": "the machine it was packed on"}
 _LISTING = (own, uv, setup_python, hatch, pipx, mise, simple, sums)
 _LISTS = (
     ("index.json", "every build, for manypython"),
@@ -146,7 +147,7 @@ def _build(build: Build) -> str:
 def _proof(proof: Proof | None) -> str:
     if proof is None:
         return '<p class="small dim">No record of how it was verified.</p>'
-    where = escape(", ".join(proof.roots))
+    where = escape(", ".join(_ROOTS.get(root, root) for root in proof.roots))
     told = (
         f'<p class="small"><span class="good">✓ {_count(proof.passed, "check")} passed</span> on {where}.</p>'
     )
