@@ -319,6 +319,6 @@ def test_members_are_read_without_a_folder_and_under_the_same_rules(tmp_path: Pa
     WRITERS[suffix](archive, through, EPOCH, FAST)
     with pytest.raises(ArchiveError, match="through another link"):
         list(members_of(archive))
-    with pytest.raises(ArchiveError, match="leads out|link that leads"):
-        WRITERS[suffix](archive, (Member(PurePosixPath("a"), link="/etc"),), EPOCH, FAST)
+    WRITERS[suffix](archive, (Member(PurePosixPath("a"), link="/etc"),), EPOCH, FAST)
+    with pytest.raises(ArchiveError, match="a link that leads out"):
         list(members_of(archive))
