@@ -18,6 +18,10 @@ from manypython.model.target import DEFAULT_TARGET, Target
 BASE = "https://example.org/python/"
 NUMBER = BuildNumber(20261121)
 OLDER = BuildNumber(20261001)
+_SYSCONFIG = b"""\
+# system configuration generated and used by the sysconfig module
+build_time_vars = {'prefix': '/install'}
+"""
 
 
 def name_of(
@@ -94,6 +98,7 @@ def content(version: str, note: str = "") -> tuple[Member, ...]:
         Member(PurePosixPath("bin/python3"), link=f"python{short}"),
         Member(PurePosixPath("bin/python"), link=f"python{short}"),
         Member(PurePosixPath(f"lib/python{short}/os.py"), b"import sys\n" * 50),
+        Member(PurePosixPath(f"lib/python{short}/_sysconfigdata__linux_.py"), _SYSCONFIG),
     )
 
 

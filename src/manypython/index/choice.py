@@ -27,12 +27,12 @@ def grouped(builds: Iterable[Build], key: Callable[[Build], _K]) -> dict[_K, lis
 
 def widest(builds: Iterable[Build]) -> Build:
     """The build that runs in most places: the lowest floor, then the newest number, then the lowest level."""
-    return min(builds, key=lambda b: (b.target.floor, -b.number.value, b.level, b.key))
+    return min(builds, key=lambda b: (b.target.floor, -b.number.value, b.level))
 
 
 def newest(builds: Iterable[Build]) -> Build:
     """The newest number, then the highest floor, then the lowest level."""
-    return max(builds, key=lambda b: (b.number.value, b.target.floor, -b.level, b.key))
+    return max(builds, key=lambda b: (b.number.value, b.target.floor, -b.level))
 
 
 def usual(index: Index) -> Mapping[Slot, Build]:

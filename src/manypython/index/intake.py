@@ -97,7 +97,7 @@ def _intake(group: dict[ArtifactName, Path], known: Build | None, reporter: Repo
     present = {file.path: file for file in known.files} if known else {}
     given = [_read(path, name, present, reporter) for name, path in sorted(group.items(), key=str)]
     files = present | {each.file.path: each.file for each in given}
-    build = replace(known, proof=_proof(given) or known.proof) if known else _build(given)
+    build = replace(known, proof=known.proof or _proof(given)) if known else _build(given)
     return Intake(
         replace(build, files=tuple(file for _, file in sorted(files.items()))),
         {each.file.path: each.path for each in given},
@@ -202,16 +202,29 @@ def _libraries(facts: dict[str, Any]) -> tuple[Library, ...]:
 
 
 def _proof(given: Iterable[_Given]) -> Proof | None:
-    """What ``verify`` found, from the ``.json`` beside the archives; None where none tells."""
+    """What ``verify`` found, from the ``.json`` beside the archives; None where none tells.
+
+    Raises:
+        ArchiveError: it is of other archives, so what it proves is not these.
+    """
     for each in given:
-        if each.name.content != _CONTENT:
-            continue
         note = each.path.with_name(f"{each.name.bare}.json")
+        if each.name.content != _CONTENT or not note.is_file():
+            continue
         try:
-            told = json.loads(note.read_bytes())["verify"]
-            return Proof(
-                int(told["passed"]), tuple(map(str, told["roots"])), tuple(map(str, told["not_tried"]))
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # there is none, or it is of an older manypython and has no such key
+            told = json.loads(note.read_bytes())
+            found = told.pop("verify", None)
+            if each.facts is not None and told != each.facts:
+                raise ArchiveError(
+                    f"{note}: is of another run than {each.path}",
+                    remedy="copy both again from where they were made, or leave it out",
+                )
+            if found is not None:  # an older manypython did not tell
+                lists = (tuple(map(str, found[name])) for name in ("roots", "not_tried"))
+                return Proof(int(found["passed"]), *lists)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ArchiveError(
+                f"{note}: is not what manypython writes: {error}",
+                remedy="copy it again from where it was made, or leave it out",
+            ) from None
     return None

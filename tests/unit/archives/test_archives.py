@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from manypython.archives.members import Member, below, complete, of_folder
+from manypython.archives.read import members as members_of
 from manypython.archives.read import unpack
 from manypython.archives.write import BEST, FAST, WRITERS, text
 from manypython.model.errors import ArchiveError, OutputError
@@ -301,3 +302,23 @@ def test_more_effort_makes_smaller(tmp_path: Path) -> None:
         writer(tmp_path / f"best{suffix}", members, EPOCH, BEST)
         writer(tmp_path / f"fast{suffix}", members, EPOCH, FAST)
         assert (tmp_path / f"best{suffix}").stat().st_size <= (tmp_path / f"fast{suffix}").stat().st_size
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_members_are_read_without_a_folder_and_under_the_same_rules(tmp_path: Path, suffix: str) -> None:
+    archive = tmp_path / f"x{suffix}"
+    content = complete(of_folder(make_folder(tmp_path / "in")))
+    WRITERS[suffix](archive, content, EPOCH, FAST)
+    found = [(m.name, m.read(), m.link, m.mode) for m in members_of(archive)]
+    assert found == [(m.name, m.read(), m.link, m.mode) for m in content]
+    through = (
+        Member(PurePosixPath("a"), link="b"),
+        Member(PurePosixPath("b"), link="c"),
+        Member(PurePosixPath("d"), link="a/x"),
+    )
+    WRITERS[suffix](archive, through, EPOCH, FAST)
+    with pytest.raises(ArchiveError, match="through another link"):
+        list(members_of(archive))
+    WRITERS[suffix](archive, (Member(PurePosixPath("a"), link="/etc"),), EPOCH, FAST)
+    with pytest.raises(ArchiveError, match="a link that leads out"):
+        list(members_of(archive))

@@ -23,7 +23,7 @@ from samples_of_index import NUMBER, OLDER, make_archives, make_tests, name_of
 from manypython.archives.read import unpack
 from manypython.archives.write import FAST
 from manypython.cli import main
-from manypython.index.model import Index
+from manypython.index.model import Index, Proof
 from manypython.index.publish import Published, checked
 from manypython.index.publish import publish as published
 from manypython.model.errors import ArchiveError, ManypythonError, OutputError, UsageError
@@ -418,3 +418,35 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (json.loads(captured.out)["written"], captured.err) == ([], "")
     assert main(["publish", "x.tar.gz", "--to", str(tmp_path / "site")]) == UsageError.exit_code
     assert "remedy:" in capsys.readouterr().err
+
+
+def test_a_proof_is_of_these_archives(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    (archive,) = make_archives(tmp_path / "dist", NAME)
+    note = archive.with_name(f"{NAME}.json")
+    told = json.loads(note.read_text())
+    for wrong, said in (
+        (json.dumps({**told, "toolchain": "other", "verify": PROOF}), "is of another run"),
+        (json.dumps({**told, "verify": {"passed": "many"}}), "is not what manypython writes"),
+        (json.dumps([]), "is not what manypython writes"),
+        ("{", "is not what manypython writes"),
+    ):
+        note.write_text(wrong)
+        with pytest.raises(ArchiveError, match=said):
+            publish((archive,), site)
+    note.unlink()
+    publish((archive,), site)
+    assert index_of(site).builds[0].proof is None
+    note.write_text(json.dumps({**told, "verify": PROOF}))
+    publish((archive,), site)
+    assert index_of(site).builds[0].proof == Proof(65, ("this machine",), ("glibc-2.17: scripts: no shell",))
+
+
+def test_the_commands_need_nothing_of_the_builder() -> None:
+    program = (
+        "import sys, manypython.cli.publishing\n"
+        "heavy = ('auditwheel', 'elftools', 'cyclonedx', 'manypython.build', 'manypython.pack', 'manypython.verify')\n"
+        "sys.exit(repr([name for name in sys.modules if name.startswith(heavy)] or 0).strip('0'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""

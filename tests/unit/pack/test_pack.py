@@ -17,6 +17,7 @@ from manypython.model.tree import Tree, VerifiedTree
 from manypython.pack import pack
 from manypython.pack.facts import Facts, GraftFact, SourceFact
 from manypython.progress import Reporter
+from manypython.verify.report import Check, VerifyReport
 
 FACTS = Facts(
     implementation="cpython",
@@ -134,3 +135,14 @@ def test_an_unwritable_dist_is_named(tmp_path: Path) -> None:
             reporter=Reporter(quiet=True),
             jobs=1,
         )
+
+
+def test_how_it_was_proved_is_told_beside_the_archives(tmp_path: Path) -> None:
+    report = VerifyReport((Check("this machine", "moved", "prefix", ok=True, detail="", seconds=1.0),))
+    tree, dists = make_tree(tmp_path / "t"), (tmp_path / "a", tmp_path / "b")
+    for dist, told in zip(dists, (report, None), strict=True):
+        pack(tree, FACTS, report=told, dist=dist, reporter=Reporter(quiet=True), jobs=1)
+    beside, bare = (json.loads(next(dist.glob("*.json")).read_text()) for dist in dists)
+    assert beside == {**bare, "verify": {"passed": 1, "roots": ["this machine"], "not_tried": []}}
+    sums = [[path.read_text() for path in sorted(dist.glob("*.sha256"))] for dist in dists]
+    assert sums[0] == sums[1]  # inside nothing differs

@@ -56,3 +56,11 @@ def test_a_probe_that_does_not_start_is_one_failed_check() -> None:
     assert check.ok is False
     (check,) = probed(("/nonexistent/python",), {}, "moved")
     assert "No such file" in check.detail
+
+
+def test_the_report_in_short() -> None:
+    assert REPORT.proof() == {
+        "passed": 2,
+        "roots": ["this machine", "debian-12"],
+        "not_tried": ["debian-12: loaded_from: no /proc to read it from"],
+    }

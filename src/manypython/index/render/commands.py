@@ -69,7 +69,8 @@ def _others(base: str, short: str, full: str) -> tuple[Command, ...]:
         {
             "https://mise-versions.jdx.dev": bare,
             f"https://github.com/astral-sh/{POOL}": f"{base}{POOL}",
-        }
+        },
+        indent=1,
     )
     definition = (
         "mkdir -p ~/.pyenv-definitions\n"

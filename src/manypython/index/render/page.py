@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import PurePosixPath
 
@@ -21,6 +22,7 @@ _REPACKS = {
     "heroku": ("Heroku", "rootless, for its stock buildpack"),
     "simple": ("PyBI", "PEP 711"),
 }
+_ROOTS = {"this machine": "the machine it was packed on"}
 _LISTING = (own, uv, setup_python, hatch, pipx, mise, simple, sums)
 _LISTS = (
     ("index.json", "every build, for manypython"),
@@ -113,7 +115,8 @@ def _tab_rules(found: tuple[Command, ...]) -> str:
 def _version(version: Version, builds: list[Build], *, opened: bool) -> str:
     chips = "".join(f'<span class="chip">{escape(word)}</span>' for word in _words(version, builds))
     newest = max((build.number for build in builds), key=lambda number: number.value)
-    inner = "".join(_build(build) for build in builds)
+    alike = grouped(builds, lambda build: (build.target, build.level, build.variant)).values()
+    inner = "".join(_build(first, older) for first, *older in alike)
     start = f'<details class="version" id="{escape(str(version))}"{" open" if opened else ""}>'
     head = f'<b>{escape(str(version))}</b>{chips}<span class="day dim small">{_day(newest)}</span>'
     return f"{start}<summary>{head}</summary>{inner}</details>\n"
@@ -127,7 +130,8 @@ def _words(version: Version, builds: list[Build]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*stage, *sorted(architectures), *sorted(variants))))
 
 
-def _build(build: Build) -> str:
+def _build(build: Build, older: Sequence[Build]) -> str:
+    """The newest build of its kind, with all its files, and where those before it are."""
     floor = f"{build.target.floor[0]}.{build.target.floor[1]}"
     libc = "glibc" if build.target.libc is LibcFamily.GLIBC else "musl"
     marks = [build.variant] if build.variant else []
@@ -139,14 +143,14 @@ def _build(build: Build) -> str:
     return (
         f'<div class="build"><h3>{escape(build.target.architecture)}, {libc} {floor} or newer {chips}</h3>'
         f'<p class="small dim">Build {build.number}, {escape(made)}</p>'
-        f'{_proof(build.proof)}{_libraries(build)}<ul class="files">{files}</ul></div>'
+        f'{_proof(build.proof)}{_libraries(build)}<ul class="files">{files}</ul>{_older(older)}</div>'
     )
 
 
 def _proof(proof: Proof | None) -> str:
     if proof is None:
         return '<p class="small dim">No record of how it was verified.</p>'
-    where = escape(", ".join(proof.roots))
+    where = escape(", ".join(_ROOTS.get(root, root) for root in proof.roots))
     told = (
         f'<p class="small"><span class="good">✓ {_count(proof.passed, "check")} passed</span> on {where}.</p>'
     )
@@ -164,6 +168,15 @@ def _libraries(build: Build) -> str:
     number = _count(len(build.libraries), "library", "libraries")
     listed = f'<ul class="libraries">{rows}</ul>'
     return f'<details class="small"><summary>{number} inside</summary>{listed}</details>'
+
+
+def _older(builds: Sequence[Build]) -> str:
+    """Builds that have a successor, each by its main archive."""
+    if not builds:
+        return ""
+    rows = "".join(_file(build.archive) for build in builds)
+    head = _count(len(builds), "older build")
+    return f'<details class="small"><summary>{head}</summary><ul class="files">{rows}</ul></details>'
 
 
 def _rank(file: File) -> tuple[bool, bool, str]:
