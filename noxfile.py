@@ -84,8 +84,8 @@ def bench(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Fuzz the reading of archives, guided by coverage: nox -s fuzz -- -max_total_time=3600.
 
-    Options are libFuzzer's. atheris has wheels for Python 3.11 to 3.13 only: nox itself has to run on one of these. What is found
-    (and the corpus that grew) stays in .nox/fuzz/tmp.
+    Options are libFuzzer's. atheris has wheels for Python 3.11 to 3.13 only: nox itself has to run on one of
+    these. What is found, and the corpus that grew, stay in .nox/fuzz/tmp.
     """
     session.install("-e", ".", "atheris>=3,<4")
     found = Path(session.create_tmp()).resolve()
