@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import nox
@@ -93,9 +94,12 @@ def fuzz(session: nox.Session) -> None:
     corpus.mkdir(exist_ok=True)
     words = session.posargs or ["-max_total_time=300"]
     limits = ("-rss_limit_mb=1024", "-timeout=60", "-max_len=20000", f"-artifact_prefix={found}/")
-    session.run(
-        "python", "tests/fuzz/archives.py", str(corpus), "tests/fuzz/corpus/archives", *limits, *words
-    )
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="manypython-fuzz.", dir=memory) as scratch:
+        session.run(
+            "python", "tests/fuzz/archives.py", str(corpus), "tests/fuzz/corpus/archives", *limits, *words,
+            env={"TMPDIR": scratch},
+        )  # fmt: skip
 
 
 @nox.session
