@@ -1,8 +1,10 @@
+#!/usr/bin/env python
 """Coverage-guided fuzzing of ``unpack``: whatever the bytes, it refuses them or stays in its folder.
 
 ``nox -s fuzz -- -max_total_time=3600`` (options are libFuzzer's). The first byte says what the rest is,
 see ``SHAPES``; checksums are made right or left out, or nothing would be found behind them.
-``python tests/fuzz/archives.py --seeds FOLDER`` writes the first inputs.
+``python tests/fuzz/archives.py --seeds FOLDER`` writes the first inputs; with
+``-merge=1 SMALL LARGE`` it keeps a corpus small (libFuzzer calls this file anew, hence its first line).
 """
 
 from __future__ import annotations
