@@ -1,8 +1,10 @@
+#!/usr/bin/env python
 """Coverage-guided fuzzing of ``unpack``: whatever the bytes, it refuses them or stays in its folder.
 
 ``nox -s fuzz -- -max_total_time=3600`` (options are libFuzzer's). The first byte says what the rest is,
 see ``SHAPES``; checksums are made right or left out, or nothing would be found behind them.
-``python tests/fuzz/archives.py --seeds FOLDER`` writes the first inputs.
+``python tests/fuzz/archives.py --seeds FOLDER`` writes the first inputs; with
+``-merge=1 SMALL LARGE`` it keeps a corpus small (libFuzzer calls this file anew, hence its first line).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import struct
 import sys
 import tempfile
 import types
+import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +37,7 @@ with atheris.instrument_imports(include=["manypython.archives", "tarfile", "gzip
 from manypython.model.errors import ArchiveError, OutputError
 
 LIMIT = 1 << 20
+LARGE = 255
 WORDS = ("a", "b", "A", "d", ".", "..", "", "\u00e9", "e\u0301", "\\", "\n", "x" * 40)
 KINDS = (stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR, 0, stat.S_IFCHR, stat.S_IFIFO)
 
@@ -48,8 +52,8 @@ def right_sums(tar: bytes) -> bytes:
     return bytes(blocks)
 
 
-def drawn(data: bytes) -> list[tuple[str, int, int, bytes]]:
-    """Name, kind, mode and content of a few members that are well formed, if hostile."""
+def drawn(data: bytes) -> list[tuple[str, int, int, int, bytes]]:
+    """Name, kind, mode, way of packing and content of a few members that are well formed, if hostile."""
     source = atheris.FuzzedDataProvider(data)
     found = []
     while source.remaining_bytes() and len(found) < 12:
@@ -59,7 +63,8 @@ def drawn(data: bytes) -> list[tuple[str, int, int, bytes]]:
         mode = (0o644, 0o755, 0o4755, 0o1777)[source.ConsumeIntInRange(0, 3)]
         count = source.ConsumeIntInRange(0, 4)
         goal = "/".join(WORDS[source.ConsumeIntInRange(0, len(WORDS) - 1)] for _ in range(count))
-        found.append((name, kind, mode, goal.encode()))
+        how = source.ConsumeIntInRange(0, 255)
+        found.append((name, kind, mode, how, goal.encode() * (100_000 if how == LARGE else 1)))
     return found
 
 
@@ -68,7 +73,7 @@ def drawn_tar(data: bytes) -> bytes:
     types_ = {stat.S_IFLNK: tarfile.SYMTYPE, stat.S_IFDIR: tarfile.DIRTYPE, 0: tarfile.LNKTYPE,
               stat.S_IFCHR: tarfile.CHRTYPE, stat.S_IFIFO: tarfile.FIFOTYPE}  # fmt: skip
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, kind, mode, content in drawn(data):
+        for name, kind, mode, _, content in drawn(data):
             info = tarfile.TarInfo(name)
             info.type, info.mode = types_.get(kind, tarfile.REGTYPE), mode
             if kind == stat.S_IFREG:
@@ -81,15 +86,25 @@ def drawn_tar(data: bytes) -> bytes:
 
 def drawn_zip(data: bytes) -> bytes:
     body, directory, count = b"", b"", 0
-    for name, kind, mode, content in drawn(data):
+    for name, kind, mode, how, content in drawn(data):
         encoded = name.encode() + (b"/" if kind == stat.S_IFDIR else b"")
         content = b"" if kind == stat.S_IFDIR else content  # noqa: PLW2901
-        common = struct.pack(
-            "<5H3L2H", 20, 0x800, 0, 0, 0x21, zlib.crc32(content), len(content), len(content), len(encoded), 0
-        )
+        packed = (zlib.compress(content, 1, -15) if how & 1 else content) + (b"x" if how & 14 == 14 else b"")
+        method = 12 if how & 0x70 == 0x70 else 8 * (how & 1)
+        flags = 0x800 | (how & 0x80) >> 4 | (how & 0x71 == 0x21)
+        sums = (zlib.crc32(content) ^ (how & 0x74 == 0x14), len(packed), len(content) + (how & 0x7C == 8))
+        common = struct.pack("<5H3L2H", 20, flags, method, 0, 0x21, *sums, len(encoded), 0)
         outer = struct.pack("<3H2L", 0, 0, 0, (kind | mode) << 16, len(body))
         directory += b"PK\x01\x02\x14\x03" + common + outer + encoded
-        body += b"PK\x03\x04" + common + encoded + content
+        behind = struct.pack("<3L", *sums) if flags & 8 else b""
+        body += (
+            b"PK\x03\x04"
+            + common
+            + encoded
+            + packed
+            + (b"PK\x07\x08" if how & 2 and behind else b"")
+            + behind
+        )
         count += 1
     end = struct.pack("<4H2LH", 0, 0, count, count, len(directory), len(body), 0)
     return body + directory + b"PK\x05\x06" + end
@@ -204,7 +219,12 @@ def write_seeds(folder: Path) -> None:
         "size": "9",
     }
     holes = sparse.tobuf(tarfile.PAX_FORMAT) + bytes(1024)
+    skipped = b"\x50\x2a\x4d\x18\3\0\0\0abc" + wrapped[".tar.zst"]
+    wide = io.BytesIO()
+    with zipfile.ZipFile(wide, "w") as zipped_wide, zipped_wide.open("a", "w", force_zip64=True) as content:
+        content.write(b"wide")
     seeds = {
+        "zip-wide": b"\0" + wide.getvalue(), "zstd-skipped": b"\6" + skipped,
         "zip": b"\0" + wrapped[".zip"], "zip-no-sums": b"\1" + zipped, "zip-threads": b"\x81" + zipped,
         "drawn-zip": b"\2" + bytes(range(60)), "drawn-tar": b"\4" + bytes(range(60)),
         "tar": b"\3" + tar, "tar-in-zstd": b"\5" + tar, "zstd": b"\6" + wrapped[".tar.zst"],
@@ -219,13 +239,9 @@ def main() -> None:
     if sys.argv[1:2] == ["--seeds"]:
         write_seeds(Path(sys.argv[2]))
         return
-    memory = Path("/dev/shm")
-    place = Path(tempfile.mkdtemp(prefix="fuzz.", dir=memory if memory.is_dir() else None))
-    try:
-        atheris.Setup(sys.argv, lambda data: try_one(place, data))
-        atheris.Fuzz()
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    place = Path(tempfile.mkdtemp())  # libFuzzer ends without a farewell: who starts it clears TMPDIR
+    atheris.Setup(sys.argv, lambda data: try_one(place, data))
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":

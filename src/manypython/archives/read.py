@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from manypython.archives import untar, unzip
@@ -119,6 +119,7 @@ def _place_zip(archive: Path, root: Root, gate: Gate, threads: int) -> list[str]
             if kind == "folder":
                 root.folder(name)
         files = [member for member in found if member.entry.kind == "file"]
+        others: list[Future[None]] = []
         # the last is taken first; at the end, when not every thread has work, there are small ones only
         work = deque(sorted(files, key=lambda member: member.entry.size))
 
@@ -134,14 +135,12 @@ def _place_zip(archive: Path, root: Root, gate: Gate, threads: int) -> list[str]
                 work.clear()  # the others need not go on
                 raise
 
-        with ThreadPoolExecutor(threads) as pool:
-            tasks = [pool.submit(place) for _ in range(threads)]
-            try:
-                for task in tasks:
-                    task.result()
-            except BaseException:  # Ctrl-C comes out here
-                work.clear()
-                raise
+        with ThreadPoolExecutor(max(1, threads - 1)) as pool:
+            with suppress(RuntimeError):  # no thread to be had: this one does it all
+                others.extend(pool.submit(place) for _ in range(threads - 1))
+            place()
+        for other in others:
+            other.result()
     links = [member.entry for member in found if member.entry.kind == "link"]
     _place_links(root, links)
     return [entry.name for entry in links] + [member.entry.name for member in files]

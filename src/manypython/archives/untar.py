@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Self, cast
+from typing import IO, cast
 
 import zstandard
 
@@ -21,19 +21,14 @@ _WINDOW = 1 << 27
 """What ``zstd -d`` takes without a flag; archives of ours need a sixteenth of it."""
 _OUT = 1 << 20
 """Bytes of a file that are in memory at once, however large it is."""
-_HEADERS = 64 << 10
-"""Bytes of headers that one member may have: paths (4,096 bytes each) and little else."""
+_HEADERS = 16 << 10
+"""Bytes of headers that one member may have: two paths (4,096 bytes each) and little else.
+
+Up to 3.11.9 and 3.12.5 tarfile's time grows with their square (CVE-2024-6232).
+"""
 _PADDING = 1 << 20
 """Bytes of zeros that may follow the end of a tar (its last record is filled up)."""
 _BLOCK = tarfile.BLOCKSIZE
-_LONG = (
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-)
-"""Headers with data of their own."""
 
 
 def entries(archive: Path, gate: Gate) -> Generator[tuple[Entry, Iterator[bytes]]]:
@@ -66,7 +61,10 @@ def entries(archive: Path, gate: Gate) -> Generator[tuple[Entry, Iterator[bytes]
 
 
 class _Stream:
-    """What tarfile sees of the archive: it goes forward, and headers have an end."""
+    """What tarfile sees of the archive: it goes forward, and headers have an end.
+
+    tarfile reads whole into memory what belongs to a header: long names, PAX records, maps of sparse files.
+    """
 
     def __init__(self, archive: Path, source: IO[bytes]) -> None:
         self.archive = archive
@@ -78,7 +76,7 @@ class _Stream:
         self._source = source
 
     def read(self, length: int) -> bytes:
-        if self.position + length > self.until:
+        if not self.position <= self.position + length <= self.until:  # a header may say that it has -512
             raise ArchiveError(f"{self.archive}: has a header of more than {_HEADERS} bytes")
         try:
             self.last = self._source.read(length)
@@ -119,7 +117,7 @@ def _infos(archive: Path, stream: _Stream) -> Iterator[tarfile.TarInfo]:
     while True:
         stream.until = stream.position + _HEADERS
         try:
-            tar = tar or tarfile.TarFile(fileobj=cast("IO[bytes]", stream), tarinfo=_Info)
+            tar = tar or tarfile.TarFile(fileobj=cast("IO[bytes]", stream))
             info = tar.next()
         except (tarfile.TarError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
             # not all of them are documented; RuntimeError is of headers that follow each other without end
@@ -128,19 +126,6 @@ def _infos(archive: Path, stream: _Stream) -> Iterator[tarfile.TarInfo]:
             return
         stream.until = stream.position + info.size
         yield info
-
-
-class _Info(tarfile.TarInfo):
-    """A header, looked at before tarfile reads what belongs to it: all of that goes into memory."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        info = super().frombuf(buf, encoding, errors)
-        if info.type in _LONG and not 0 <= info.size <= _HEADERS:
-            raise tarfile.ReadError(f"has a header of {info.size} bytes")
-        if info.type == tarfile.GNUTYPE_SPARSE:
-            raise tarfile.ReadError(f"{info.name}: is a sparse file")
-        return info
 
 
 def _admitted(info: tarfile.TarInfo, gate: Gate) -> Entry:

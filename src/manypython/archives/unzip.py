@@ -112,7 +112,7 @@ def _inflated(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
         EOFError: the deflate stream ends too early or too late.
     """
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    left = size + 1
+    left = size + 1  # who asks stops at that one byte: it never gets to 0, which would be "no limit" to zlib
     rest = b""
     while not stream.eof:
         rest = rest or next(blocks, b"")
@@ -197,16 +197,15 @@ def _standing(archive: Path, file: int, rows: list[_Row], end: int) -> Iterator[
     """
     position = 0
     for row in sorted(rows, key=lambda row: row.offset):
-        where = f"{archive}: {row.name.decode(errors='replace')!r}"
         if row.offset != position:
-            raise ArchiveError(f"{where}: something stands before it that is not listed")
+            raise _two_views(archive, row, "something stands before it that is not listed")
         head = _exactly(archive, file, position, _LOCAL.size)
         mark, _, flags, method, _, _, crc, packed, size, name, extra = _LOCAL.unpack(head)
         tail = _exactly(archive, file, position + _LOCAL.size, name + extra)
         if mark != b"PK\x03\x04" or tail[:name] != row.name:
-            raise ArchiveError(f"{where}: truncated or damaged: has two names")
+            raise _two_views(archive, row, "truncated or damaged: has two names")
         if method != row.method or flags != row.flags:
-            raise ArchiveError(f"{where}: is packed in two ways")
+            raise _two_views(archive, row, "is packed in two ways")
         if packed == size == _IN_WIDE and len(tail) >= name + _WIDE.size:
             _, _, size, packed = _WIDE.unpack_from(tail, name)
         differ = (crc, packed, size) != (row.crc, row.packed, row.size)
@@ -218,10 +217,14 @@ def _standing(archive: Path, file: int, rows: list[_Row], end: int) -> Iterator[
             position += marked + _DESCRIPTOR.size
             differ = _DESCRIPTOR.unpack_from(behind, marked) != (row.crc, row.packed, row.size)
         if differ:
-            raise ArchiveError(f"{where}: has two sizes or CRCs")
+            raise _two_views(archive, row, "has two sizes or CRCs")
         yield row, start
     if position != end:
         raise ArchiveError(f"{archive}: something stands before its directory that is not listed")
+
+
+def _two_views(archive: Path, row: _Row, fact: str) -> ArchiveError:
+    return ArchiveError(f"{archive}: {row.name.decode(errors='replace')!r}: {fact}")
 
 
 def _admitted(row: _Row, name: str, start: int, file: int, gate: Gate) -> Packed:

@@ -79,11 +79,15 @@ def test_long_names_and_links_come_back(tmp_path: Path, kind: int) -> None:
         (tar_of(link("a", "")), "a: a link that systems read differently"),
         (tar_of(link("a", "b\nc")), "a: a link that systems read differently"),
         (tar_of(file("d/" * 101 + "a")), "a name that is too long"),
-        (header(tarfile.XHDTYPE, 1 << 30) + bytes(2048), "a header of 1073741824 bytes"),
-        (header(tarfile.GNUTYPE_LONGNAME, 1 << 30) + bytes(2048), "a header of 1073741824 bytes"),
-        (header(tarfile.GNUTYPE_SPARSE, 0) + bytes(2048), "is a sparse file"),
-        (header(tarfile.REGTYPE, -512) + bytes(2048), "a: says it has -512 bytes"),
-        ((header(tarfile.XGLTYPE, 512) + b"9 a=bcde\n".ljust(512, b"\0")) * 500, "header of more than 65536"),
+        (header(tarfile.XHDTYPE, 1 << 30) + bytes(2048), "a header of more than"),
+        (header(tarfile.GNUTYPE_LONGNAME, 1 << 30) + bytes(2048), "a header of more than"),
+        (header(tarfile.GNUTYPE_SPARSE, 0) + bytes(2048), "a: neither file"),
+        (header(tarfile.XHDTYPE, -512) + bytes(2048), r"a header of more than|truncated or damaged"),
+        (
+            header(tarfile.REGTYPE, -512) + bytes(2048),
+            r"a: says it has -512 bytes|truncated or damaged: invalid offset",
+        ),
+        ((header(tarfile.XGLTYPE, 512) + b"9 a=bcde\n".ljust(512, b"\0")) * 20, "header of more than 16384"),
     ],
 )
 def test_damaged_tars_are_refused(tmp_path: Path, data: bytes, fact: str) -> None:
@@ -93,7 +97,7 @@ def test_damaged_tars_are_refused(tmp_path: Path, data: bytes, fact: str) -> Non
 def test_a_sparse_map_without_end_is_not_read_into_memory(tmp_path: Path) -> None:
     info, data = file("a", b"9" * 4000 + b"\n" + b"1" * (1 << 20))
     info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "5"}
-    refused(gz(tmp_path / "x.tar.gz", tar_of((info, data))), "header of more than 65536|truncated or damaged")
+    refused(gz(tmp_path / "x.tar.gz", tar_of((info, data))), "header of more than 16384|truncated or damaged")
 
 
 @pytest.mark.parametrize("cut", [1, 3, 4, 5, 7, 200_000])

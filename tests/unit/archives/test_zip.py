@@ -6,6 +6,7 @@ import io
 import os
 import stat
 import struct
+import threading
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -275,6 +276,15 @@ def test_a_full_disk_within_a_thread_names_the_member_and_leaves_nothing(
         unpack(archive, tmp_path / "out/here", threads=threads)
     assert list((tmp_path / "out").iterdir()) == []
     assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+
+
+def test_where_no_thread_can_be_had_one_does_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    archive = zip_of(tmp_path / "x.zip", *(file(f"d/{n}") for n in range(9)))
+    monkeypatch.setattr(threading.Thread, "start", none)
+    assert len(unpack(archive, tmp_path / "out", threads=3)) == 9
 
 
 def test_short_writes_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
