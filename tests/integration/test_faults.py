@@ -261,12 +261,13 @@ def test_a_read_only_store_gives_what_it_has(home: Home, tmp_path: Path) -> None
 def test_a_store_where_upper_and_lower_case_are_one(
     site: Path, tmp_path: Path, host_packages: Callable[..., None]
 ) -> None:
-    host_packages("xfsprogs")
+    host_packages("ntfs-3g")
     image = tmp_path / "image"
     with image.open("wb") as file:
         file.truncate(320 << 20)
-    subprocess.run(["mkfs.xfs", "-q", "-n", "version=ci", str(image)], check=True)
-    with mounted(tmp_path / "disk", "-o", "loop", str(image)) as disk:
+    subprocess.run(["mkfs.ntfs", "-q", "-F", str(image)], check=True, capture_output=True)
+    options = ("-t", "lowntfs-3g", "-o", "loop,ignore_case,permissions", str(image))
+    with mounted(tmp_path / "disk", *options) as disk:
         (disk / "A").touch()
         assert (disk / "a").exists(), "it does fold"
         home = Home(disk / "home", site)
