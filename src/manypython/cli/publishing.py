@@ -16,12 +16,18 @@ from manypython.index import serve as serving
 from manypython.index.publish import Published, Sign, rotate
 from manypython.index.publish import publish as published
 from manypython.index.settings import data_home
+from manypython.model.errors import UsageError
 from manypython.progress import Reporter
 
 
 def publish(arguments: argparse.Namespace) -> int:
     """Add archives to a site."""
     folder = _keys(arguments)
+    if arguments.unsigned and keys.fingerprint(arguments.to):
+        raise UsageError(
+            f"{arguments.to}: is a signed site; --unsigned would leave its signatures behind",
+            remedy="leave out --unsigned",
+        )
     if not arguments.unsigned and not arguments.dry_run and not keys.fingerprint(arguments.to):
         for made in keys.create(folder):
             print(f"note: made {made}, which signs the site; keep it, and keep it secret", file=sys.stderr)

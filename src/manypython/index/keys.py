@@ -30,6 +30,7 @@ LIFETIMES = {"root": 730, "targets": 365, "snapshot": 90, "timestamp": 30}
 """Days until each has to be signed anew (``publish`` without archives does)."""
 _FOLDER = "metadata"
 _INDEX = "index.json"
+FIRST_ROOT = f"{_FOLDER}/1.root.json"
 _JSON = JSONSerializer(compact=False)
 _Signers = dict[str, tuple[CryptoSigner, ...]]
 """By role: one, or the old and the new."""
@@ -74,7 +75,7 @@ def sign(site: Path, folder: Path, index: bytes, now: datetime) -> dict[str, byt
     root = newest_root(site)
     if root is None:
         root = _first_root(folder, now)
-        files[f"{_FOLDER}/1.root.json"] = root.to_bytes(_JSON)
+        files[FIRST_ROOT] = root.to_bytes(_JSON)
     signers: _Signers = {role: (_load(folder, role, root),) for role in ROLES[1:]}
     return files | _signed(site, index, now, signers)
 
@@ -149,9 +150,14 @@ def states(site: Path, folder: Path) -> tuple[State, ...]:
 def fingerprint(site: Path) -> str:
     """``sha256:HEX`` of the site's first root: what its users pin; empty where it is not signed."""
     try:
-        return f"sha256:{hashlib.sha256((site / _FOLDER / '1.root.json').read_bytes()).hexdigest()}"
+        return pin((site / FIRST_ROOT).read_bytes())
     except OSError:
         return ""
+
+
+def pin(root: bytes) -> str:
+    """What users name to trust a root: ``sha256:HEX``."""
+    return f"sha256:{hashlib.sha256(root).hexdigest()}"
 
 
 def newest_root(site: Path) -> Metadata[Root] | None:

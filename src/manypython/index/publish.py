@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from manypython.archives.write import BEST, Effort
-from manypython.index import repack
+from manypython.index import keys, repack
 from manypython.index.intake import Intake, take_in
 from manypython.index.model import Build, File, Index
 from manypython.index.render import own, render
@@ -174,14 +174,17 @@ def _made(build: Build, repacks: Sequence[repack.Repack], place: Site, effort: E
 
 def _write(index: Index, place: Site, sign: Sign | None) -> None:
     """What names the archives, then the index, then its signatures: the last of them counts."""
-    rendered = render(index)
-    own_bytes = rendered.pop(own.PATH)
+    own_bytes = index.as_bytes()
+    signed = sign(own_bytes) if sign else {}
+    root = signed.get(keys.FIRST_ROOT)
+    rendered = render(index, keys.pin(root) if root else keys.fingerprint(place.root))
     for path, goal in repack.aliases(index).items():
         place.link(path, goal, fixed=False)
     for path, content in rendered.items():
-        place.put(path, content)
+        if path != own.PATH:
+            place.put(path, content)
     place.put(own.PATH, own_bytes)
-    for path, content in (sign(own_bytes) if sign else {}).items():
+    for path, content in signed.items():
         place.put(path, content)
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from manypython.index.model import Index
 from manypython.index.render import hatch, mise, own, page, pipx, pyenv, setup_python, simple, sums, uv
 
-RENDERERS = (own, uv, setup_python, pyenv, mise, pipx, hatch, simple, sums, page)
-"""One module for each reader."""
+RENDERERS = (own, uv, setup_python, pyenv, mise, pipx, hatch, simple, sums)
+"""One module for each reader but people."""
 
 
-def render(index: Index) -> dict[str, bytes]:
-    """Every file that follows from an index alone.
+def render(index: Index, trust: str = "") -> dict[str, bytes]:
+    """Every file that follows from an index.
+
+    Args:
+        index: the builds.
+        trust: what users pin, ``sha256:HEX``, for the page; empty: nobody signs the index.
 
     Returns:
         The content by path from the root of the site.
     """
-    return {path: content for module in RENDERERS for path, content in module.render(index).items()}
+    files = {path: content for module in RENDERERS for path, content in module.render(index).items()}
+    return files | page.render(index, trust)

@@ -22,7 +22,7 @@ class Command:
     """Lines to copy."""
 
 
-def commands(index: Index) -> tuple[Command, ...]:
+def commands(index: Index, trust: str = "") -> tuple[Command, ...]:
     """The tools in the order they are shown; none where the site has no final release."""
     found = latest(index)
     if not found:
@@ -30,19 +30,29 @@ def commands(index: Index) -> tuple[Command, ...]:
     (major, minor), builds = next(iter(found.items()))
     build = builds.get(Architecture.X86_64) or next(iter(builds.values()))
     base, short, full = index.base_url, f"{major}.{minor}", str(build.version)
-    return (*_through_uv(base, short), *_others(base, short, full), _by_hand(base, build))
+    return (
+        _ours(base, short, trust),
+        *_through_uv(base, short),
+        *_others(base, short, full),
+        _by_hand(base, build),
+    )
+
+
+def _ours(base: str, short: str, trust: str) -> Command:
+    pin = f"--trust {trust}" if trust else "--allow-unsigned"
+    return Command(
+        "manypython",
+        "Takes the build that fits this machine best and prints the path of its interpreter. Afterwards "
+        f"`manypython fetch {short}` is enough. Add --store uv, and uv, tox, nox and virtualenv see it too.",
+        f"pip install manypython\nmanypython fetch {short} --index {shlex.quote(base)} {pin}",
+    )
 
 
 def _through_uv(base: str, short: str) -> tuple[Command, ...]:
-    """Our own command, uv, and what asks uv."""
+    """uv, and what asks uv."""
     export = f"export UV_PYTHON_DOWNLOADS_JSON_URL={shlex.quote(f'{base}uv/downloads.json')}\n"
     factor = f"py{short.replace('.', '')}"
     return (
-        Command(
-            "manypython",
-            "Takes the build that fits this machine best and prints the path of its interpreter.",
-            f"pip install manypython\nmanypython fetch {short} --index {shlex.quote(base)}",
-        ),
         Command(
             "uv",
             "Its list of downloads is replaced by this site's. Where builds differ in the glibc they want, "

@@ -36,8 +36,9 @@ _LISTS = (
 )
 
 
-def render(index: Index) -> dict[str, bytes]:
+def render(index: Index, trust: str = "") -> dict[str, bytes]:
     """The whole page; every word of the index is escaped."""
+    tools = commands(index, trust)
     versions = grouped(index.builds, lambda build: build.version)
     sections = "".join(
         _version(version, builds, opened=number == 0)
@@ -51,7 +52,7 @@ def render(index: Index) -> dict[str, bytes]:
 <meta name="color-scheme" content="light dark">
 <title>Portable CPython</title>
 <link rel="icon" href="data:,">
-<style>{CSS}{_tab_rules(commands(index))}</style>
+<style>{CSS}{_tab_rules(tools)}</style>
 </head>
 <body>
 <header>
@@ -61,7 +62,7 @@ install and nothing to patch afterwards.</p>
 {_summary(index, tuple(versions))}
 </header>
 <main>
-{_tools(commands(index))}
+{_tools(tools)}
 <h2>Builds</h2>
 {sections or '<p class="dim">None yet.</p>'}
 <h2>Lists for machines</h2>
