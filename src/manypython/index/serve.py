@@ -100,7 +100,7 @@ def serve(
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
-        threading.Thread(target=opened.serve_forever, daemon=True).start()
+        threading.Thread(target=opened.serve_forever, args=(0.05,), daemon=True).start()
         ready(f"http://{bind}:{opened.server_port}/")
         stopping.wait()
         opened.shutdown()
@@ -108,6 +108,8 @@ def serve(
 
 class _Handler(BaseHTTPRequestHandler):
     """Answers GET and HEAD, and nothing that does not lie in the site."""
+
+    disable_nagle_algorithm = True  # or each small answer waits 40 ms for the client's ACK
 
     protocol_version = "HTTP/1.1"
     server_version = "manypython"

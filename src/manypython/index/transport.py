@@ -7,7 +7,6 @@ import hashlib
 import netrc
 import os
 import ssl
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,17 @@ _RETRIED = (408, 425, 429, 500, 502, 503, 504)
 _REDIRECTS = 10
 _T = TypeVar("_T")
 _PARTIAL = 206
+
+
+def _proxy(url: str) -> str:
+    """The proxy that the environment names for a URL; empty where there is none."""
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return ""
+    import urllib.request  # noqa: PLC0415  (12 ms)
+
+    parts = urlsplit(url)
+    named = urllib.request.getproxies().get(parts.scheme, "")
+    return "" if not named or urllib.request.proxy_bypass(parts.hostname or "") else named
 
 
 class NotThereError(DownloadError):
@@ -212,9 +222,7 @@ class Site:
             }
             if settings.ca_bundle:
                 options["ssl_context"] = _trusting(settings.ca_bundle)
-            parts = urlsplit(url)
-            proxy = urllib.request.getproxies().get(parts.scheme)
-            if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
+            if proxy := _proxy(url):
                 told = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
                 login = f"{unquote(told.username)}:{unquote(told.password or '')}" if told.username else ""
                 if login:
@@ -287,6 +295,8 @@ def _said(error: Exception) -> str:
     """What urllib3 means, without its object addresses."""
     reason = getattr(error, "reason", None)
     told = reason if isinstance(reason, Exception) else error
+    if isinstance(told, urllib3.exceptions.NewConnectionError):  # which is a ConnectTimeoutError, too
+        return str(told).rpartition(": ")[2]
     if isinstance(told, urllib3.exceptions.ReadTimeoutError | urllib3.exceptions.ConnectTimeoutError):
         return "the server did not answer in time"
     if isinstance(told, urllib3.exceptions.ResponseError):

@@ -149,6 +149,15 @@ def test_an_answer_that_stays_bad_is_an_error_and_leaves_nothing(
     assert main(argv) == 0, "the next run succeeds"
 
 
+def test_a_server_that_is_not_there_is_said_to_be_so(site: Any, server: Any) -> None:
+    url = server.url
+    server.server_close()
+    with pytest.raises(errors.DownloadError, match="Connection refused"):
+        fetch("3.13", index=url, trust=site.trust)
+    with pytest.raises(errors.DownloadError, match=r"nowhere\.invalid.*(resolve|not known)"):
+        fetch("3.13", index="https://nowhere.invalid/", trust=site.trust)
+
+
 def test_a_download_goes_on_where_it_was_cut(site: Any, server: Any, faults: Any) -> None:
     server.faults["install_only.zip"] = [faults["cut"]]
     fetch("3.13", index=server.url, trust=site.trust)
