@@ -154,16 +154,16 @@ def try_one(place: Path, data: bytes) -> None:
         sums.crc32 = lambda *_: 0
     unzip.zlib = sums
     with suppress(ValueError):  # of tarfile, where it cannot write such a name
-        try_archive(place, suffix, wrap(data[1:]), 1 + data[0] // 128)
+        try_archive(place, suffix, wrap(data[1:]))
 
 
-def try_archive(place: Path, suffix: str, content: bytes, threads: int) -> None:
+def try_archive(place: Path, suffix: str, content: bytes) -> None:
     archive, parent = place / f"x{suffix}", place / "parent"
     archive.write_bytes(content)
     parent.mkdir()
     try:
         try:
-            names = unpack(archive, parent / "into", limit=LIMIT, threads=threads)
+            names = unpack(archive, parent / "into", limit=LIMIT, alone=True)
         except (ArchiveError, OutputError) as error:
             assert not list(parent.iterdir()), "something is left"
             refused: Exception | None = error
@@ -225,7 +225,7 @@ def write_seeds(folder: Path) -> None:
         content.write(b"wide")
     seeds = {
         "zip-wide": b"\0" + wide.getvalue(), "zstd-skipped": b"\6" + skipped,
-        "zip": b"\0" + wrapped[".zip"], "zip-no-sums": b"\1" + zipped, "zip-threads": b"\x81" + zipped,
+        "zip": b"\0" + wrapped[".zip"], "zip-no-sums": b"\1" + zipped,
         "drawn-zip": b"\2" + bytes(range(60)), "drawn-tar": b"\4" + bytes(range(60)),
         "tar": b"\3" + tar, "tar-in-zstd": b"\5" + tar, "zstd": b"\6" + wrapped[".tar.zst"],
         "gzip": b"\7" + wrapped[".tar.gz"], "tar-gnu": b"\3" + long.getvalue()[:4096], "tar-sparse": b"\3" + holes,

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 
-from manypython.archives import untar, unzip
+from manypython.archives import unzip
 from manypython.archives.gate import LIMIT, Entry, Gate
 from manypython.archives.members import Member
 from manypython.archives.place import Root
+from manypython.archives.shared import in_two
 from manypython.model.errors import ArchiveError, OutputError
 
 
-def unpack(archive: Path, into: Path, *, limit: int = LIMIT, threads: int = 2) -> tuple[str, ...]:
+def unpack(archive: Path, into: Path, *, limit: int = LIMIT, alone: bool = False) -> tuple[str, ...]:
     """Unpack an archive of ours into a new folder, all of it or nothing.
 
     Args:
         archive: its name says what it is: ``.zip``, ``.tar.zst``, else ``.tar.gz``.
         into: a folder that does not exist yet.
         limit: bytes it may unpack to.
-        threads: how many unpack the files of a zip; a tar is one stream.
+        alone: start no second process for the files of a zip (a tar is one stream).
 
     Returns:
         The names of the files and links it made, sorted.
@@ -35,8 +34,10 @@ def unpack(archive: Path, into: Path, *, limit: int = LIMIT, threads: int = 2) -
     """
     with _scratch(into) as scratch, _reading(archive):
         root = Root(scratch, into)
-        place = _place_zip if archive.name.endswith(".zip") else _place_tar
-        return tuple(sorted(place(archive, root, Gate(archive, limit), threads)))
+        gate = Gate(archive, limit)
+        if archive.name.endswith(".zip"):
+            return tuple(sorted(_place_zip(archive, root, gate, alone=alone)))
+        return tuple(sorted(_place_tar(archive, root, gate)))
 
 
 def members(archive: Path, *, limit: int = LIMIT) -> Iterator[Member]:
@@ -51,6 +52,8 @@ def members(archive: Path, *, limit: int = LIMIT) -> Iterator[Member]:
     Raises:
         ArchiveError: it is damaged, or has a member that must not be unpacked.
     """
+    from manypython.archives import untar  # noqa: PLC0415
+
     gate = Gate(archive, limit)
     entries = _zip_entries if archive.name.endswith(".zip") else untar.entries
     with _reading(archive), closing(entries(archive, gate)) as found:
@@ -96,7 +99,9 @@ def _reading(archive: Path) -> Iterator[None]:
         raise ArchiveError(f"{archive}: truncated or damaged: {error}") from None
 
 
-def _place_tar(archive: Path, root: Root, gate: Gate, _: int) -> list[str]:
+def _place_tar(archive: Path, root: Root, gate: Gate) -> list[str]:
+    from manypython.archives import untar  # noqa: PLC0415  (15 ms that a zip does not need)
+
     names, links = [], []
     with closing(untar.entries(archive, gate)) as found:
         for entry, data in found:
@@ -112,35 +117,24 @@ def _place_tar(archive: Path, root: Root, gate: Gate, _: int) -> list[str]:
     return names
 
 
-def _place_zip(archive: Path, root: Root, gate: Gate, threads: int) -> list[str]:
+def _place_zip(archive: Path, root: Root, gate: Gate, *, alone: bool) -> list[str]:
     with archive.open("rb") as file:
         found = unzip.listed(archive, file.fileno(), gate)
         for name, kind in gate.kinds.items():
             if kind == "folder":
                 root.folder(name)
-        files = [member for member in found if member.entry.kind == "file"]
-        others: list[Future[None]] = []
-        # the last is taken first; at the end, when not every thread has work, there are small ones only
-        work = deque(sorted(files, key=lambda member: member.entry.size))
 
-        def place() -> None:
-            try:
-                while True:
-                    try:
-                        member = work.pop()
-                    except IndexError:
-                        return
-                    root.file(member.entry, unzip.content(archive, file.fileno(), member))
-            except BaseException:
-                work.clear()  # the others need not go on
-                raise
+        def place(member: unzip.Packed) -> None:
+            root.file(member.entry, unzip.content(archive, file.fileno(), member))
 
-        with ThreadPoolExecutor(max(1, threads - 1)) as pool:
-            with suppress(RuntimeError):  # no thread to be had: this one does it all
-                others.extend(pool.submit(place) for _ in range(threads - 1))
-            place()
-        for other in others:
-            other.result()
+        files = sorted(
+            (member for member in found if member.entry.kind == "file"), key=lambda member: member.entry.size
+        )
+        if alone:
+            for member in files:
+                place(member)
+        else:
+            in_two(files, place)
     links = [member.entry for member in found if member.entry.kind == "link"]
     _place_links(root, links)
     return [entry.name for entry in links] + [member.entry.name for member in files]

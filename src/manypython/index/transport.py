@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import netrc
 import os
 import ssl
 from collections.abc import Callable, Iterator
@@ -239,6 +238,10 @@ class Site:
         login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         if login is None:
             path = os.environ.get("NETRC") or Path("~/.netrc").expanduser()
+            if not os.path.exists(path):  # noqa: PTH110
+                return {}
+            import netrc  # noqa: PLC0415
+
             with contextlib.suppress(OSError, netrc.NetrcParseError):
                 if found := netrc.netrc(path).hosts.get(parts.hostname or ""):
                     login = (found[0], found[2] or "")
