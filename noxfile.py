@@ -79,7 +79,7 @@ def bench(session: nox.Session) -> None:
     if program == "compare":
         session.install("pyperformance>=1.11,<2")
     if program in ("fetching", "all"):
-        session.install("uv>=0.9,<1", "pbs-installer[install]>=2025.10")
+        session.install("uv>=0.9,<1", "pbs-installer[all]>=2026.10,<2027")
     for each in ("run", "fetching") if program == "all" else (program,):
         session.run("python", f"tests/benchmarks/{each}.py", *words)
 

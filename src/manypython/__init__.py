@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from manypython.index.installed import Installed
+    from manypython.progress import Reporter
 
 __all__ = ["fetch"]
 __version__ = "0.1.0"
@@ -56,7 +57,7 @@ def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
         ManypythonError: with ``message``, ``remedy`` and ``exit_code``; see ``manypython.model.errors``.
     """
     from manypython.index import settings as known  # noqa: PLC0415  (importing manypython takes no time)
-    from manypython.index.installed import here  # noqa: PLC0415
+    from manypython.index.installed import obtained  # noqa: PLC0415
 
     settings = known.read(
         {
@@ -65,9 +66,10 @@ def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
             "store-dir": store_dir,
         }
     )  # fmt: skip
-    if not upgrade and settings.store == "own" and (found := here(spec, settings)):
-        return found
-    from manypython.index.fetch import fetch as fetched  # noqa: PLC0415
+    return obtained(spec, settings, _silent, upgrade=upgrade)
+
+
+def _silent() -> Reporter:
     from manypython.progress import Silent  # noqa: PLC0415
 
-    return fetched(spec, settings, Silent(), upgrade=upgrade)
+    return Silent()

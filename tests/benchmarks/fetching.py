@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import shutil
 import statistics
 import subprocess
@@ -54,8 +53,10 @@ def served(folder: Path, dist: Path) -> Iterator[tuple[str, str, Index]]:
         assert serving.stdout is not None
         url = serving.stdout.readline().split()[1]
         subprocess.run([*publish, "--base-url", url], check=True, capture_output=True)
-        yield url, keys.fingerprint(site), Index.parse((site / "index.json").read_bytes(), "index.json")
-        serving.terminate()
+        try:
+            yield url, keys.fingerprint(site), Index.parse((site / "index.json").read_bytes(), "index.json")
+        finally:
+            serving.terminate()
 
 
 def cold(scratch: Path, url: str, trust: str, index: Index) -> None:
@@ -134,9 +135,10 @@ def warm(home: Path, url: str, trust: str) -> None:
 def unpacking(folder: Path, dist: Path) -> None:
     """Each wrapping: seconds and memory."""
     program = (
-        "import resource, sys, time; from pathlib import Path; from manypython.archives.read import unpack;"
+        "import sys, time; from pathlib import Path; from manypython.archives.read import unpack;"
         "b = time.perf_counter(); unpack(Path(sys.argv[1]), Path(sys.argv[2]), alone=sys.argv[3] == 'alone');"
-        "print(time.perf_counter() - b, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "taken = time.perf_counter() - b; status = Path('/proc/self/status').read_text();"
+        "print(taken, status.split('VmHWM:')[1].split()[0])"
     )
     for suffix, how in ((".zip", "in two"), (".zip", "alone"), (".tar.zst", "alone"), (".tar.gz", "alone")):
         archive = next(dist.glob(f"*-install_only{suffix}"))
@@ -203,7 +205,6 @@ def main() -> None:
                 part()
             if memory.is_dir():
                 shutil.rmtree(place)
-    say(f"peak of any child: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -115,7 +115,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"manypython {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    # with its `prog` argparse need not format a usage, for which it would import shutil
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", prog="manypython")
     named = next((word for word in argv if not word.startswith("-")), "")
     for name in (named,) if named in _COMMANDS else _COMMANDS:
         module, summary = _COMMANDS[name]

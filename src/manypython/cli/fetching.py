@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
-from manypython.index.installed import Installed, find, here, installed
+from manypython.index.installed import Installed, find, installed, obtained
 from manypython.index.settings import DEFAULTS, HELP, Settings, read
 from manypython.model.errors import NoBuildError, UsageError
 
@@ -18,20 +17,25 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
+    from manypython.progress import Reporter
+
 
 def fetch(arguments: argparse.Namespace) -> int:
     """Print the path of an interpreter, which is fetched if it is not here."""
     settings = _settings(arguments)
-    found = None if arguments.upgrade or settings.store == "uv" else here(arguments.spec, settings)
-    if found is None:
-        from manypython.index.fetch import fetch as fetched
-        from manypython.progress import Reporter
+    told = False
 
-        reporter = Reporter(quiet=arguments.json)
-        found = fetched(arguments.spec, settings, reporter, upgrade=arguments.upgrade)
-    elif settings.index and not found.receipt().get("signed"):
+    def reporter() -> Reporter:
+        nonlocal told
+        told = True
+        from manypython.progress import Reporter  # needed by few
+
+        return Reporter(quiet=arguments.json)
+
+    found = obtained(arguments.spec, settings, reporter, upgrade=arguments.upgrade)
+    if not told and settings.index and not found.receipt().get("signed"):
         print(f"warning: {found.key}: came from an index that is not signed", file=sys.stderr)
-    print(json.dumps(_described(found), indent=1) if arguments.json else found.python)
+    print(_json(_described(found)) if arguments.json else found.python)
     return 0
 
 
@@ -44,7 +48,7 @@ def find_here(arguments: argparse.Namespace) -> int:
             f"{settings.store_dir}: has no {arguments.spec} for this machine",
             remedy=f"manypython fetch {arguments.spec}",
         )
-    print(json.dumps(_described(found), indent=1) if arguments.json else found.python)
+    print(_json(_described(found)) if arguments.json else found.python)
     return 0
 
 
@@ -55,7 +59,7 @@ def list_all(arguments: argparse.Namespace) -> int:
         return _list_available(arguments, settings)
     rows = [_described(each) for each in installed(settings.store_dir)]
     if arguments.json:
-        print(json.dumps(rows, indent=1))
+        print(_json(rows))
         return 0
     for row in rows:
         mark = "" if row["signed"] else "  (not signed)"
@@ -88,7 +92,7 @@ def _list_available(arguments: argparse.Namespace, settings: Settings) -> int:
         for each in builds
     ]
     if arguments.json:
-        print(json.dumps(rows, indent=1))
+        print(_json(rows))
         return 0
     for row in rows:
         mark = "installed" if row["installed"] else "" if row["fits"] else "not for this machine"
@@ -103,7 +107,7 @@ def files(arguments: argparse.Namespace) -> int:
     for found in _chosen(arguments.names, _settings(arguments)):
         names = store.files(found)
         if arguments.json:
-            print(json.dumps({"folder": found.folder, "files": names}, indent=1))
+            print(_json({"folder": found.folder, "files": names}))
         else:
             print("\n".join(os.path.join(found.folder, name) for name in names))
     return 0
@@ -145,7 +149,7 @@ def config(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     shown = {**settings.values, "store-dir": settings.store_dir}
     if arguments.json:
-        print(json.dumps({k: {"value": v, "from": settings.sources[k]} for k, v in shown.items()}, indent=1))
+        print(_json({k: {"value": v, "from": settings.sources[k]} for k, v in shown.items()}))
         return 0
     for name, value in shown.items():
         text = (
@@ -203,6 +207,12 @@ def _remove(chosen: list[Installed], arguments: argparse.Namespace) -> None:
 
 def _say(text: str, arguments: argparse.Namespace) -> None:
     print(text if arguments.dry_run else text.replace("remove", "removed", 1))
+
+
+def _json(data: object) -> str:
+    import json
+
+    return json.dumps(data, indent=1)
 
 
 def _described(found: Installed) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``fetch``: an interpreter on this machine, from here if it is here, else from the index."""
+"""The slow half of ``fetch``: what is not here yet comes from the index."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from manypython.index import host, store
-from manypython.index.installed import Installed, here, locked
+from manypython.index.installed import Installed, locked
 from manypython.index.model import Build, File, read
 from manypython.index.select import select
 from manypython.index.settings import Settings, cache_home, data_home
@@ -29,29 +29,22 @@ _LARGEST = 64 << 20
 _T = TypeVar("_T")
 
 
-def fetch(request: str, settings: Settings, reporter: Reporter, *, upgrade: bool = False) -> Installed:
-    """An interpreter that answers a request.
+def fetch(request: str, settings: Settings, reporter: Reporter) -> Installed:
+    """The best build of the index that answers a request, installed unless it is already.
 
     Args:
         request: ``3.13``, ``3.13.5``, ``cp313``, ``3.13t``, ``>=3.12,<3.14``.
         settings: where from and where to.
         reporter: told of downloads, and of an index that nobody signed.
-        upgrade: ask the index for a newer one though one is here.
 
     Raises:
         ManypythonError: any of UsageError, DownloadError, TrustError, NoBuildError, ArchiveError,
             OutputError, as their classes say.
     """
     spec, target = Spec.parse(request), Target.parse(settings.target) if settings.target else None
-    with store.lock(settings.store_dir, f"request-{_short(request, settings.target, settings.index)}"):
-        found = None if upgrade else here(request, settings)
-        if found is None:
-            entries, signed, source = available(settings, reporter)
-            build = select(entries, spec, host.platform_tags(target), _level(target), source)
-            found = _got(build, settings, reporter, signed=signed, runs=target is None)
-    if settings.store == "uv":
-        store.link_for_uv(found)
-    return found
+    entries, signed, source = available(settings, reporter)
+    build = select(entries, spec, host.platform_tags(target), _level(target), source)
+    return _got(build, settings, reporter, signed=signed, runs=target is None)
 
 
 def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, Any]], bool, str]:

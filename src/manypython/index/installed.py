@@ -8,18 +8,19 @@ request is as simple as that.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
+import zlib
 
 from manypython.model.errors import OutputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from manypython.index.settings import Settings
+    from manypython.progress import Reporter
 
 RECEIPT = "share/manypython/installed.json"
 """What an installed tree says of where it is from."""
@@ -76,6 +77,8 @@ class Installed:
 
     def receipt(self) -> dict[str, Any]:
         """Where it is from; empty if that cannot be read."""
+        import json
+
         try:
             with open(os.path.join(self.folder, RECEIPT), encoding="utf-8") as file:
                 told = json.load(file)
@@ -121,7 +124,39 @@ def find(
     return None
 
 
-def here(request: str, settings: Settings) -> Installed | None:
+def obtained(
+    request: str, settings: Settings, reporter: Callable[[], Reporter], *, upgrade: bool = False
+) -> Installed:
+    """An interpreter that answers a request: what is here, else what the index has.
+
+    Args:
+        request: ``3.13``, ``3.13.5``, ``cp313``, ``3.13t``, ``>=3.12,<3.14``.
+        settings: where from and where to.
+        reporter: makes one that is told of downloads, and of an index that nobody signed.
+        upgrade: ask the index for a newer one though one is here.
+
+    Raises:
+        ManypythonError: any of UsageError, DownloadError, TrustError, NoBuildError, ArchiveError,
+            OutputError, as their classes say.
+    """
+    found = None if upgrade else _here(request, settings)
+    if found is None:
+        asked = zlib.crc32(f"{request}\n{settings.target}\n{settings.index}".encode())
+        # a hundred processes that want the same wait for the first before they import what it needs
+        with locked(os.path.join(settings.store_dir, ".locks", f"request-{asked:08x}.lock")):
+            found = None if upgrade else _here(request, settings)
+            if found is None:
+                from manypython.index.fetch import fetch
+
+                found = fetch(request, settings, reporter())
+    if settings.store == "uv":
+        from manypython.index.store import link_for_uv
+
+        link_for_uv(found)
+    return found
+
+
+def _here(request: str, settings: Settings) -> Installed | None:
     """The interpreter in the store that answers a request, if it is from the index that is set."""
     unsigned = settings.allow_unsigned or not settings.index
     return find(settings.store_dir, request, target=settings.target, index=settings.index, unsigned=unsigned)

@@ -6,7 +6,6 @@ In this order: the first that says something holds. A warm fetch reads them, so 
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from manypython.index.installed import parents
@@ -142,7 +141,7 @@ def _of_file(path: str, keys: tuple[str, ...], forbidden: tuple[str, ...]) -> di
             data = file.read()
     except OSError:
         return {}
-    if keys and b"manypython" not in data:
+    if keys and b"tool.manypython" not in data and not (b"[tool]" in data and b"manypython" in data):
         return {}
     import tomllib
 
@@ -170,8 +169,10 @@ def _checked(name: str, value: Any, source: str, base: str) -> Any:  # noqa: ANN
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         value = words.get(value.lower(), value)
     if kind is float and not isinstance(value, bool):
-        with contextlib.suppress(TypeError, ValueError):
+        try:  # noqa: SIM105  (contextlib is imported by nobody else here)
             value = float(value)
+        except (TypeError, ValueError):
+            pass
     wrong = not isinstance(value, kind)
     if isinstance(value, list):
         wrong = kind is not list or not all(isinstance(each, str) for each in value)
