@@ -151,7 +151,7 @@ def downloads() -> Path:
 def _first(settings: Settings, ask: Callable[[Site], _T]) -> _T:
     """The answer of the first place that has a good one: a mirror that lies is passed over."""
     errors: list[ManypythonError] = []
-    for place in (settings.index, *settings.mirrors):
+    for place in settings.places:
         try:
             return ask(Site(place, settings))
         except (DownloadError, TrustError) as error:

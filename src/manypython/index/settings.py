@@ -52,11 +52,14 @@ class Settings:
     """What holds, and why."""
 
     def __init__(self, values: dict[str, Any], sources: dict[str, str]) -> None:
+        self.places: tuple[str, ...] = (values["index"], *values["mirrors"])
+        """The index and its mirrors as they were given, with any name and password."""
+        shown = [without_login(place) for place in self.places]
+        values = {**values, "index": shown[0], "mirrors": shown[1:]}
         self.values = values
         self.sources = sources
         """Per setting: ``--index``, ``MANYPYTHON_INDEX``, a file, or ``default``."""
         self.index: str = values["index"]
-        self.mirrors: list[str] = values["mirrors"]
         self.trust: str = values["trust"]
         self.allow_unsigned: bool = values["allow-unsigned"]
         self.store: str = values["store"]
@@ -100,6 +103,13 @@ def read(
             values[name] = _checked(name, value, source, base)
             sources[name] = source
     return Settings(values, sources)
+
+
+def without_login(place: str) -> str:
+    """A URL without name and password, to be shown and kept."""
+    scheme, mark, rest = place.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else place
 
 
 def data_home(environ: Mapping[str, str] = os.environ) -> str:

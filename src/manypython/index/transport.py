@@ -16,7 +16,7 @@ import urllib3
 
 from manypython import __version__
 from manypython.index.model import File
-from manypython.index.settings import Settings
+from manypython.index.settings import Settings, without_login
 from manypython.model.errors import DownloadError, OutputError
 
 _BLOCK = 1 << 18
@@ -56,7 +56,8 @@ class Site:
     """One place of a site: a URL or a folder, with a slash at its end."""
 
     def __init__(self, place: str, settings: Settings) -> None:
-        self.place = place
+        self.place = without_login(place)
+        self._given = urlsplit(place)
         self._settings = settings
         self._pool: urllib3.PoolManager | None = None
 
@@ -234,8 +235,8 @@ class Site:
 
     def _login(self, url: str) -> dict[str, str]:
         """Name and password from the URL, or from ``.netrc``."""
-        parts = urlsplit(url)
-        login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        parts, given = urlsplit(url), self._given
+        login = (unquote(given.username), unquote(given.password or "")) if given.username else None
         if login is None:
             path = os.environ.get("NETRC") or Path("~/.netrc").expanduser()
             if not os.path.exists(path):  # noqa: PTH110
