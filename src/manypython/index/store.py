@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from manypython.archives.read import unpack
+from manypython.archives.write import text
 from manypython.index.installed import RECEIPT, Installed, installed, locked
 from manypython.index.model import Build, File
 from manypython.index.settings import data_home
@@ -37,6 +38,31 @@ _PARTS = ("bin", "include", "lib", "share")
 def lock(store: str, name: str) -> locked:
     """The lock of one interpreter, or of one request."""
     return locked(os.path.join(store, ".locks", f"{name}.lock"))
+
+
+def vouched(store: Path, build: Build, origin: dict[str, object]) -> Installed | None:
+    """What is in a build's folder already, if the index says that it is this build.
+
+    Its receipt names the index that said so last. The interpreter is not touched.
+
+    Raises:
+        OutputError: another archive was unpacked there.
+    """
+    if _there(store, build.key) is None:  # a store that cannot be written has no locks
+        return None
+    with lock(str(store), build.key):
+        found = _there(store, build.key)
+        if found is None:
+            return None
+        receipt = found.receipt()
+        if receipt.get("sha256") not in [file.sha256 for file in build.files]:
+            raise OutputError(
+                f"{found.folder}: was unpacked from another archive than the index has",
+                remedy=f"manypython remove {found.key}",
+            )
+        if receipt != receipt | origin:
+            text(Path(found.folder, RECEIPT), _printed(receipt | origin))
+        return found
 
 
 def install(  # noqa: PLR0913  (what, from where, and what is to be said of it)
@@ -203,9 +229,13 @@ def _describe(tree: Path, build: Build, file: File, names: list[str], origin: di
         **origin,
     }
     (tree / RECEIPT).parent.mkdir(parents=True, exist_ok=True)
-    (tree / RECEIPT).write_text(json.dumps(receipt, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (tree / RECEIPT).write_text(_printed(receipt), encoding="utf-8")
     recorded = sorted({*names, RECEIPT, RECORD})
     (tree / RECORD).write_text("".join(f"{name}\n" for name in recorded), encoding="utf-8")
+
+
+def _printed(receipt: dict[str, object]) -> str:
+    return json.dumps(receipt, indent=1, sort_keys=True) + "\n"
 
 
 def _started(tree: Path, archive: Path, build: Build) -> None:

@@ -170,6 +170,10 @@ class Site:
                 file.seek(begin)
                 yield Answer(iter(lambda: file.read(_BLOCK), b""), partial=True)
             return
+        if self._settings.offline:
+            raise DownloadError(
+                f"{self.place}{path}: is not here, and --offline is set", remedy="fetch it once"
+            )
         with self._request(path, begin) as answer:
             yield answer
 

@@ -7,6 +7,7 @@ own library does so here. What is pinned, and what was seen last, is kept per si
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,6 +73,8 @@ def first_root(site: Site, trust: str) -> bytes:
 def verified(site: Site, folder: Path, bootstrap: bytes | None, *, offline: bool) -> bytes:
     """The bytes of the newest index that a site can prove to be its own.
 
+    A root that is given is pinned only once the site proved itself by it.
+
     Args:
         site: one place of it.
         folder: what is kept of it between fetches; the caller holds its lock.
@@ -83,24 +86,9 @@ def verified(site: Site, folder: Path, bootstrap: bytes | None, *, offline: bool
         DownloadError: it cannot be reached.
         OutputError: the folder cannot be written.
     """
-    (folder / TARGETS).mkdir(parents=True, exist_ok=True)
     fetcher = _Kept(folder) if offline else _FromSite(site)
     try:
-        updater = Updater(
-            str(folder),
-            METADATA,
-            str(folder / TARGETS),
-            TARGETS,
-            cast("FetcherInterface", fetcher),
-            UpdaterConfig(max_root_rotations=_ROOTS, app_user_agent=None),
-            bootstrap=bootstrap,
-        )
-        updater.refresh()
-        target = updater.get_targetinfo(INDEX)
-        if target is None:
-            raise TrustError(f"{site.place}: signs no {INDEX}")
-        kept = updater.find_cached_target(target) or updater.download_target(target)
-        return Path(kept).read_bytes()
+        return _updated(folder, fetcher, None) if bootstrap is None else _tried(folder, fetcher, bootstrap)
     except exceptions.RepositoryError as error:
         meaning = next((text for kind, text in _MEANINGS if isinstance(error, kind)), "cannot be trusted")
         now = datetime.now(UTC).date()
@@ -113,6 +101,37 @@ def verified(site: Site, folder: Path, bootstrap: bytes | None, *, offline: bool
         raise fetcher.told or DownloadError(f"{site.place}: {error}") from None
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from None
+
+
+def _tried(folder: Path, fetcher: _FromSite, bootstrap: bytes) -> bytes:
+    """Begin with another root in a copy of what was seen before, which still counts."""
+    trial = folder.with_name(f"{folder.name}.trial")
+    shutil.rmtree(trial, ignore_errors=True)
+    if folder.exists():
+        shutil.copytree(folder, trial, symlinks=True)
+    data = _updated(trial, fetcher, bootstrap)
+    shutil.rmtree(folder, ignore_errors=True)
+    trial.rename(folder)
+    return data
+
+
+def _updated(folder: Path, fetcher: _FromSite, bootstrap: bytes | None) -> bytes:
+    (folder / TARGETS).mkdir(parents=True, exist_ok=True)
+    updater = Updater(
+        str(folder),
+        METADATA,
+        str(folder / TARGETS),
+        TARGETS,
+        cast("FetcherInterface", fetcher),
+        UpdaterConfig(max_root_rotations=_ROOTS, app_user_agent=None),
+        bootstrap=bootstrap,
+    )
+    updater.refresh()
+    target = updater.get_targetinfo(INDEX)
+    if target is None:
+        raise TrustError(f"{folder}: the site signs no {INDEX}")
+    kept = updater.find_cached_target(target) or updater.download_target(target)
+    return Path(kept).read_bytes()
 
 
 class _FromSite(FetcherInterface):

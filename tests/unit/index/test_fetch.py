@@ -86,6 +86,8 @@ def test_an_index_that_is_not_signed_is_said_each_time(
     plain = "http://example.invalid/"
     assert main(["fetch", "3.13", "--index", plain, "--allow-unsigned"]) == errors.TrustError.exit_code
     assert "neither signed nor https" in capfd.readouterr().err
+    mirrored = ["--index", str(site.folder), "--mirror", plain, "--allow-unsigned", "--upgrade"]
+    assert main(["fetch", "3.13", *mirrored]) == errors.TrustError.exit_code
     with pytest.warns(UserWarning, match="not signed"):
         fetch("3.13", index=str(site.folder), allow_unsigned=True, upgrade=True)
 
@@ -194,9 +196,15 @@ def test_what_was_fetched_once_is_there_offline(site: Any, server: Any) -> None:
         fetch("3.12", index=server.url, offline=True)
 
 
-def test_offline_does_not_guess(site: Any, server: Any) -> None:
-    with pytest.raises(errors.DownloadError):
-        fetch("3.13", index=server.url, trust=str(site.folder / "metadata/1.root.json"), offline=True)
+@pytest.mark.filterwarnings("ignore:.*not signed")
+def test_offline_asks_nobody(site: Any, server: Any) -> None:
+    root = str(site.folder / "metadata/1.root.json")
+    options: dict[str, Any]
+    for options in ({"trust": site.trust}, {"trust": root}, {"allow_unsigned": True}):
+        with pytest.raises(errors.DownloadError, match="--offline is set"):
+            fetch("3.13", index=server.url, offline=True, **options)
+    assert server.asked == []
+    assert fetch("3.13", index=str(site.folder), trust=root, offline=True), "a folder needs no network"
 
 
 def test_remove_takes_what_was_installed_and_nothing_else(
@@ -312,6 +320,24 @@ def test_two_names_of_one_build_are_installed_once(site: Any, server: Any) -> No
     both = [fetch(spec, index=server.url, trust=site.trust).folder for spec in ("3.13", "3.13.15", "cp313")]
     assert len(set(both)) == 1
     assert server.requests(".zip") == 1
+
+
+def test_another_index_may_vouch_for_what_is_here(site: Any, server: Any, tmp_path: Path) -> None:
+    first = fetch("3.13", index=str(site.folder), trust=site.trust)
+    again = fetch("3.13", index=server.url, trust=site.trust)
+    assert again.folder == first.folder
+    assert again.receipt()["index"] == server.url
+    assert server.requests(".zip") == 0, "the same bytes are not fetched again"
+
+
+def test_the_same_name_with_other_bytes_is_no_match(site: Any, tree_of: Any) -> None:
+    fetch("3.13", index=str(site.folder), trust=site.trust)
+    site.builds.clear()
+    site.add(members=(*tree_of("3.13.15"), Member(PurePosixPath("more"), b"more")))
+    site.publish()
+    with pytest.raises(errors.OutputError, match="another archive") as caught:
+        fetch("3.13", index=str(site.folder), upgrade=True)
+    assert caught.value.remedy == f"manypython remove {site.builds[0].key}"
 
 
 def test_processes_at_once_download_once(site: Any, server: Any) -> None:

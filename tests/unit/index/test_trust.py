@@ -136,6 +136,22 @@ def test_another_root_than_the_pinned_one_is_refused(site: Any, trust: str) -> N
         taken(site, trust=trust)
 
 
+def test_a_wrong_root_that_was_named_once_changes_nothing(site: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    keys.create(other)
+    wrong = tmp_path / "wrong.json"
+    files = keys.sign(tmp_path / "nowhere", other, site.index(), datetime.now(UTC))
+    wrong.write_bytes(files["metadata/1.root.json"])
+    with pytest.raises(errors.TrustError):
+        taken(site, trust=str(wrong))
+    with pytest.raises(errors.TrustError, match="nothing is known"):
+        taken(site)
+    assert taken(site, trust=site.trust)
+    with pytest.raises(errors.TrustError):
+        taken(site, trust=str(wrong))
+    assert taken(site), "the pinned root is still there"
+
+
 @pytest.mark.parametrize("role", keys.ROLES)
 def test_keys_rotate_and_the_old_one_counts_no_more(site: Any, role: str, tmp_path: Path) -> None:
     taken(site, trust=site.trust)
