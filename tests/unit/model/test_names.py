@@ -55,6 +55,8 @@ def test_an_unknown_target_is_refused_with_the_known_ones(text: str) -> None:
         st.sampled_from(["", "freethreaded", "debug"]),
         st.sampled_from(["", "manylinux_2_31"]),
         st.sampled_from(["cpython", "pypy"]),
+        st.sampled_from(["install_only", "tests"]),
+        st.integers(1, 4),
     )
 )
 def test_an_archive_name_prints_back_exactly(name: ArtifactName) -> None:
