@@ -43,7 +43,7 @@ def _ours(base: str, short: str, trust: str) -> Command:
     return Command(
         "manypython",
         "Takes the build that fits this machine best and prints the path of its interpreter. Afterwards "
-        f"`manypython fetch {short}` is enough. Add --store uv, and uv, tox, nox and virtualenv see it too.",
+        f"manypython fetch {short} is enough. Add --store uv, and uv, tox, nox and virtualenv see it too.",
         f"pip install manypython\nmanypython fetch {short} --index {shlex.quote(base)} {pin}",
     )
 
