@@ -21,9 +21,10 @@ from manypython.model.identifier import Spec
 from manypython.model.target import Target
 from manypython.progress import Reporter
 
-_PREFERRED = (".zip", ".tar.zst", ".tar.gz")
-"""Measured: a zip is unpacked first, see docs/decisions/0009-fetch-from-a-zip.md."""
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
+_SMALLEST = (".tar.zst", ".zip", ".tar.gz")
+_QUICKEST = (".zip", ".tar.zst", ".tar.gz")
+"""To unpack: see docs/decisions/0009-which-wrapping-is-fetched.md."""
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _LARGEST = 64 << 20
 """Bytes of an index that nobody signed."""
 _T = TypeVar("_T")
@@ -86,8 +87,7 @@ def _index(settings: Settings, folder: Path, reporter: Reporter) -> tuple[bytes,
             "--allow-unsigned takes what it says unproved",
         )
     for place in settings.places:
-        parts = urlsplit(place)
-        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        if place.startswith("http://") and not _is_near(place):
             raise TrustError(
                 f"{without_login(place)}: neither signed nor https: anybody on the way could change it",
                 remedy="use https, a local copy, or an index that is signed",
@@ -96,9 +96,19 @@ def _index(settings: Settings, folder: Path, reporter: Reporter) -> tuple[bytes,
     return _first(settings, lambda site: site.read("index.json", _LARGEST)), False
 
 
+def wrappings(place: str) -> tuple[str, ...]:
+    """Suffixes of archives, best first: over a network the smallest, else the one that unpacks quickest."""
+    return _QUICKEST if _is_near(place) else _SMALLEST
+
+
+def _is_near(place: str) -> bool:
+    """Whether no network is between."""
+    return "://" not in place or urlsplit(place).hostname in _LOOPBACK
+
+
 def _got(build: Build, settings: Settings, reporter: Reporter, *, signed: bool, runs: bool) -> Installed:
     """Install a build from the cache of downloads, or from the first place that has it whole."""
-    file = next((file for suffix in _PREFERRED if (file := build.file(suffix))), None)
+    file = next((file for suffix in wrappings(settings.index) if (file := build.file(suffix))), None)
     if file is None:
         raise DownloadError(f"{build.key}: the index names no archive of it that can be unpacked here")
     origin: dict[str, object] = {"index": settings.index, "signed": signed}

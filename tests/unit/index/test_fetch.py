@@ -17,6 +17,7 @@ from manypython import fetch
 from manypython.archives.members import Member
 from manypython.cli import main
 from manypython.index import installed
+from manypython.index.fetch import wrappings
 from manypython.model import errors
 
 POOL = "python-build-standalone/releases/download/20261121"
@@ -320,6 +321,19 @@ def test_two_names_of_one_build_are_installed_once(site: Any, server: Any) -> No
     both = [fetch(spec, index=server.url, trust=site.trust).folder for spec in ("3.13", "3.13.15", "cp313")]
     assert len(set(both)) == 1
     assert server.requests(".zip") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "suffix"),
+    [
+        ("/a/site/", ".zip"),
+        ("http://[::1]:80/", ".zip"),
+        ("http://localhost/", ".zip"),
+        ("https://a/", ".tar.zst"),
+    ],
+)
+def test_over_a_network_the_smallest_is_fetched(place: str, suffix: str) -> None:
+    assert wrappings(place)[0] == suffix
 
 
 def test_another_index_may_vouch_for_what_is_here(site: Any, server: Any, tmp_path: Path) -> None:
