@@ -15,7 +15,7 @@ from manypython.index.installed import Installed, locked
 from manypython.index.model import Build, File, read
 from manypython.index.select import select
 from manypython.index.settings import Settings, cache_home, data_home, without_login
-from manypython.index.transport import Site
+from manypython.index.transport import Place
 from manypython.model.errors import DownloadError, ManypythonError, OutputError, TrustError, UsageError
 from manypython.model.identifier import Spec
 from manypython.model.target import Target
@@ -75,9 +75,9 @@ def _index(settings: Settings, folder: Path, reporter: Reporter) -> tuple[bytes,
     if settings.trust or trust.pinned(folder):
         kept = settings.offline and trust.pinned(folder)
 
-        def one(site: Site) -> bytes:
-            root = trust.first_root(site, settings.trust) if settings.trust and not kept else None
-            return trust.verified(site, folder, root, offline=kept)
+        def one(place: Place) -> bytes:
+            root = trust.first_root(place, settings.trust) if settings.trust and not kept else None
+            return trust.verified(place, folder, root, offline=kept)
 
         return _first(settings, one), True
     if not settings.allow_unsigned:
@@ -93,7 +93,7 @@ def _index(settings: Settings, folder: Path, reporter: Reporter) -> tuple[bytes,
                 remedy="use https, a local copy, or an index that is signed",
             )
     reporter.warn(f"{settings.index}: its index is not signed; taken because of --allow-unsigned")
-    return _first(settings, lambda site: site.read("index.json", _LARGEST)), False
+    return _first(settings, lambda place: place.read("index.json", _LARGEST)), False
 
 
 def wrappings(place: str) -> tuple[str, ...]:
@@ -127,9 +127,9 @@ def _downloaded(file: File, archive: Path, settings: Settings, reporter: Reporte
         return
     part = archive.with_name(f"{archive.name}.part")
 
-    def one(site: Site) -> None:
+    def one(place: Place) -> None:
         with reporter.transfer(f"fetch {file.name}", file.size) as advance:
-            site.download(file, part, advance)
+            place.download(file, part, advance)
 
     _first(settings, one)
     with _named(archive):
@@ -153,12 +153,12 @@ def downloads() -> Path:
     return Path(named or os.path.join(cache_home(), "manypython"), "downloads").absolute()
 
 
-def _first(settings: Settings, ask: Callable[[Site], _T]) -> _T:
+def _first(settings: Settings, ask: Callable[[Place], _T]) -> _T:
     """The answer of the first place that has a good one: a mirror that lies is passed over."""
     errors: list[ManypythonError] = []
-    for place in settings.places:
+    for address in settings.places:
         try:
-            return ask(Site(place, settings))
+            return ask(Place(address, settings))
         except (DownloadError, TrustError) as error:
             errors.append(error)
     last = errors[-1]

@@ -52,19 +52,19 @@ class Answer:
     """Whether it begins where it was asked to begin."""
 
 
-class Site:
+class Place:
     """One place of a site: a URL or a folder, with a slash at its end."""
 
-    def __init__(self, place: str, settings: Settings) -> None:
-        self.place = without_login(place)
-        self._given = urlsplit(place)
+    def __init__(self, address: str, settings: Settings) -> None:
+        self.address = without_login(address)
+        self._given = urlsplit(address)
         self._settings = settings
         self._pool: urllib3.PoolManager | None = None
 
     @property
     def is_remote(self) -> bool:
         """Whether it is reached over a network."""
-        return "://" in self.place
+        return "://" in self.address
 
     def read(self, path: str, limit: int) -> bytes:
         """A small file, whole.
@@ -84,7 +84,7 @@ class Site:
                 for block in answer.blocks:
                     taken += block
                     if len(taken) > limit:
-                        raise DownloadError(f"{self.place}{path}: has more than {limit} bytes")
+                        raise DownloadError(f"{self.address}{path}: has more than {limit} bytes")
             return bytes(taken)
 
         return self._insist(path, whole)
@@ -107,7 +107,7 @@ class Site:
                 found = self._insist(file.url, lambda: self._rest(file, into, advance))
                 if found == file.sha256:
                     return
-                raise _WrongError(f"{self.place}{file.url}: sha256 {found}, the index says {file.sha256}")
+                raise _WrongError(f"{self.address}{file.url}: sha256 {found}, the index says {file.sha256}")
             except DownloadError as error:
                 wrong = isinstance(error, _WrongError)
                 if resumed or wrong:  # it was no beginning of this file, or that changed meanwhile
@@ -122,7 +122,7 @@ class Site:
                 return ask()
             except _Cut as error:
                 if not left:
-                    raise DownloadError(f"{self.place}{path}: {error}") from None
+                    raise DownloadError(f"{self.address}{path}: {error}") from None
         raise AssertionError
 
     def _rest(self, file: File, into: Path, advance: Callable[[int], None]) -> str:
@@ -144,7 +144,7 @@ class Site:
                         begun += len(block)
                         if begun > file.size:
                             raise _WrongError(
-                                f"{self.place}{file.url}: has more than the {file.size} bytes the index says"
+                                f"{self.address}{file.url}: has more than the index's {file.size} bytes"
                             )
                         digest.update(block)
                         sink.write(block)
@@ -172,14 +172,14 @@ class Site:
             return
         if self._settings.offline:
             raise DownloadError(
-                f"{self.place}{path}: is not here, and --offline is set", remedy="fetch it once"
+                f"{self.address}{path}: is not here, and --offline is set", remedy="fetch it once"
             )
         with self._request(path, begin) as answer:
             yield answer
 
     @contextlib.contextmanager
     def _local(self, path: str) -> Iterator[IO[bytes]]:
-        name = self.place + unquote(path)
+        name = self.address + unquote(path)
         try:
             file = open(name, "rb")  # noqa: SIM115  (what fails inside the block is another's fault)
         except (FileNotFoundError, NotADirectoryError):
@@ -191,7 +191,7 @@ class Site:
 
     @contextlib.contextmanager
     def _request(self, path: str, begin: int) -> Iterator[Answer]:
-        url = self.place + path
+        url = self.address + path
         headers = self._login(url) | ({"Range": f"bytes={begin}-"} if begin else {})
         try:
             response = self._manager(url).request("GET", url, headers=headers, preload_content=False)

@@ -16,7 +16,7 @@ from typing import cast
 from tuf.api import exceptions
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
-from manypython.index.transport import NotThereError, Site
+from manypython.index.transport import NotThereError, Place
 from manypython.model.errors import DownloadError, OutputError, TrustError
 
 METADATA, TARGETS, INDEX = "metadata/", "targets/", "index.json"
@@ -38,11 +38,11 @@ def pinned(folder: Path) -> bool:
     return (folder / "root.json").is_file()
 
 
-def first_root(site: Site, trust: str) -> bytes:
+def first_root(place: Place, trust: str) -> bytes:
     """The root that a client begins with.
 
     Args:
-        site: where roots are published.
+        place: where roots are published.
         trust: ``sha256:HEX`` of any root the site ever had, or a file that holds one.
 
     Raises:
@@ -59,24 +59,24 @@ def first_root(site: Site, trust: str) -> bytes:
     wanted = trust.removeprefix("sha256:").lower()
     for version in range(1, _ROOTS):
         try:
-            root = site.read(f"{METADATA}{version}.root.json", _ROOT_LIMIT)
+            root = place.read(f"{METADATA}{version}.root.json", _ROOT_LIMIT)
         except NotThereError:
             break
         if hashlib.sha256(root).hexdigest() == wanted:
             return root
     raise TrustError(
-        f"{site.place}: has no root with sha256 {wanted}",
+        f"{place.address}: has no root with sha256 {wanted}",
         remedy="compare it with what the site's owner says; this may be another's site",
     )
 
 
-def verified(site: Site, folder: Path, bootstrap: bytes | None, *, offline: bool) -> bytes:
+def verified(place: Place, folder: Path, bootstrap: bytes | None, *, offline: bool) -> bytes:
     """The bytes of the newest index that a site can prove to be its own.
 
     A root that is given is pinned only once the site proved itself by it.
 
     Args:
-        site: one place of it.
+        place: one place of the site.
         folder: what is kept of it between fetches; the caller holds its lock.
         bootstrap: the root to begin with; None: the one that is pinned.
         offline: what was seen last, if that has not expired.
@@ -86,24 +86,24 @@ def verified(site: Site, folder: Path, bootstrap: bytes | None, *, offline: bool
         DownloadError: it cannot be reached.
         OutputError: the folder cannot be written.
     """
-    fetcher = _Kept(folder) if offline else _FromSite(site)
+    fetcher = _Kept(folder) if offline else _FromPlace(place)
     try:
         return _updated(folder, fetcher, None) if bootstrap is None else _tried(folder, fetcher, bootstrap)
     except exceptions.RepositoryError as error:
         meaning = next((text for kind, text in _MEANINGS if isinstance(error, kind)), "cannot be trusted")
         now = datetime.now(UTC).date()
         raise TrustError(
-            f"{site.place}: its signed index {meaning}: {error}",
+            f"{place.address}: its signed index {meaning}: {error}",
             remedy=f"it is {now} by this machine's clock; if that is right, ask the site's owner, "
             "or take another mirror",
         ) from None
     except exceptions.DownloadError as error:
-        raise fetcher.told or DownloadError(f"{site.place}: {error}") from None
+        raise fetcher.told or DownloadError(f"{place.address}: {error}") from None
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from None
 
 
-def _tried(folder: Path, fetcher: _FromSite, bootstrap: bytes) -> bytes:
+def _tried(folder: Path, fetcher: _FromPlace, bootstrap: bytes) -> bytes:
     """Begin with another root in a copy of what was seen before, which still counts."""
     trial = folder.with_name(f"{folder.name}.trial")
     shutil.rmtree(trial, ignore_errors=True)
@@ -115,7 +115,7 @@ def _tried(folder: Path, fetcher: _FromSite, bootstrap: bytes) -> bytes:
     return data
 
 
-def _updated(folder: Path, fetcher: _FromSite, bootstrap: bytes | None) -> bytes:
+def _updated(folder: Path, fetcher: _FromPlace, bootstrap: bytes | None) -> bytes:
     (folder / TARGETS).mkdir(parents=True, exist_ok=True)
     updater = Updater(
         str(folder),
@@ -134,16 +134,16 @@ def _updated(folder: Path, fetcher: _FromSite, bootstrap: bytes | None) -> bytes
     return Path(kept).read_bytes()
 
 
-class _FromSite(FetcherInterface):
+class _FromPlace(FetcherInterface):
     """TUF's requests, answered by our own transport."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, place: Place) -> None:
+        self._place = place
         self.told: DownloadError | None = None
         """Why the last request failed, in our words."""
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        return self._answered(lambda: self._site.read(url, _LARGEST))
+        return self._answered(lambda: self._place.read(url, _LARGEST))
 
     def _answered(self, read: Callable[[], bytes]) -> Iterator[bytes]:
         try:
@@ -156,7 +156,7 @@ class _FromSite(FetcherInterface):
             raise exceptions.DownloadError(error.message) from None
 
 
-class _Kept(_FromSite):
+class _Kept(_FromPlace):
     """The same from what was kept of the last time: there is nothing newer while offline."""
 
     def __init__(self, folder: Path) -> None:
