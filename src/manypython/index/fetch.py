@@ -61,6 +61,10 @@ def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, An
             "no index is set",
             remedy="name a site with --index URL, MANYPYTHON_INDEX or [tool.manypython] index",
         )
+    if "://" not in settings.index and not Path(settings.index).is_dir():
+        raise DownloadError(
+            f"{settings.index}: no such folder", remedy="--index takes the folder or URL of a site"
+        )
     folder = Path(data_home(), "manypython", "trust", _short(settings.index))
     with locked(str(folder.with_name(f"{folder.name}.lock"))):
         data, signed = _index(settings, folder, reporter)

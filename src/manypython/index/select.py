@@ -79,13 +79,12 @@ def _none(entries: Sequence[dict[str, Any]], spec: Spec, tags: Sequence[str]) ->
         and (version := _version(entry.get("version")))
         and spec.matches(version)
     ]
-    has = f"it takes {tags[0]} and older" if tags else "its C library is not known"
     if answers:
         offered = _few(
             {f"{each['version']} for {each.get('platform_tag')}{_level(each)}" for each in answers}
         )
         return NoBuildError(
-            f"no build of {spec} fits this machine ({host.described()}; {has}); on offer: {offered}",
+            f"no build of {spec} fits {_machine(tags)}; on offer: {offered}",
             remedy="ask the site's owner for a build with an older C library, or name another --target",
         )
     offered = _few({f"{each.get('version')}{'t' if each.get('variant') else ''}" for each in entries})
@@ -93,6 +92,14 @@ def _none(entries: Sequence[dict[str, Any]], spec: Spec, tags: Sequence[str]) ->
         f"the index has no {spec}; on offer: {offered or 'nothing'}",
         remedy="manypython list --available shows all",
     )
+
+
+def _machine(tags: Sequence[str]) -> str:
+    """Who takes these tags: this machine, or the target that was named."""
+    if list(tags) != host.platform_tags():
+        return f"{tags[0]} and older"
+    takes = f"it takes {tags[0]} and older" if tags else "its C library is not known"
+    return f"this machine ({host.described()}; {takes})"
 
 
 def _level(entry: dict[str, Any]) -> str:

@@ -383,6 +383,16 @@ def test_what_cannot_be_is_two_plain_lines(argv: list[str], capfd: pytest.Captur
     assert [line.split(":")[0] for line in told.err.splitlines()] == ["error", "remedy"]
 
 
+def test_what_is_no_site_is_said_to_be_none(site: Any, tmp_path: Path) -> None:
+    with pytest.raises(errors.DownloadError, match="nowhere/: no such folder"):
+        fetch("3.13", index=str(tmp_path / "nowhere"))
+    other = "aarch64" if os.uname().machine == "x86_64" else "x86_64"
+    with pytest.raises(
+        errors.NoBuildError, match=rf"fits manylinux_2_20_{other} and older; on offer: 3\.13\.15"
+    ):
+        fetch("3.13", index=str(site.folder), trust=site.trust, target=f"{other}-manylinux_2_20")
+
+
 def test_it_says_what_this_machine_has_and_what_was_on_offer(site: Any) -> None:
     site.builds.clear()
     site.add(tag=f"manylinux_2_99_{os.uname().machine}")
