@@ -20,7 +20,7 @@ Cli = Callable[..., Any]
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("make", "3.13.99"), 2, "no recipe for CPython 3.13.99; near ones: 3.13.5, 3.13.15"),
+        (("make", "3.13.99"), 2, "no recipe for CPython 3.13.99; there are "),
         (("make", "perl"), 2, "'perl' is no Python version"),
         (("make", "3.13", "--target", "sparc-manylinux_2_17"), 2, "unknown target"),
         (
