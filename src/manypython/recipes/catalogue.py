@@ -37,7 +37,7 @@ class Catalogue:
         """The newest CPython that answers a request; a pre-release only where there is no release.
 
         Raises:
-            UsageError: no recipe answers it; the near ones are named.
+            UsageError: no recipe answers it; those there are are named.
         """
         pythons = {recipe.version: recipe for recipe in self.pythons()}
         if spec.variant:
