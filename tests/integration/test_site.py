@@ -1,26 +1,20 @@
-"""The page of a site in a real browser, wide and narrow, and a real uv that installs from it."""
+"""The page of a site in a real browser, wide and narrow."""
 
 from __future__ import annotations
 
 import html
 import json
-import os
 import re
 import shutil
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
-from samples_of_index import INDEX, make_archives, make_build, name_of
+from samples_of_index import INDEX, make_build
 
-from manypython.archives.write import FAST
 from manypython.index.model import Index
-from manypython.index.publish import publish
 from manypython.index.render import render
-from manypython.index.serve import server
 from manypython.model.target import DEFAULT_TARGET
-from manypython.progress import Reporter
 
 ARCHITECTURE = DEFAULT_TARGET.architecture
 
@@ -85,28 +79,3 @@ def test_the_page_works_without_a_script(tmp_path: Path) -> None:
     assert "<button" not in told
     assert told.count('<details class="version"') == 3
     assert "manypython fetch 3.13" in told
-
-
-def test_uv_installs_from_a_served_site(tmp_path: Path) -> None:
-    """uv takes what the list says, checks its sum, and unpacks a tree it believes to be a Python."""
-    uv = shutil.which("uv")
-    if uv is None:
-        pytest.skip("no uv on this machine")
-    tag = f"manylinux_2_17_{ARCHITECTURE}"
-    archives = make_archives(tmp_path / "dist", name_of("3.13.5", tag), tag=tag)
-    site = tmp_path / "site"
-    with server(tmp_path, 0) as opened:
-        threading.Thread(target=opened.serve_forever, daemon=True).start()
-        base = f"http://127.0.0.1:{opened.server_port}/site/"
-        publish(archives, site, base_url=base, reporter=Reporter(quiet=True), effort=FAST)
-        env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path / "home"),
-            "UV_PYTHON_DOWNLOADS_JSON_URL": f"{base}uv/downloads.json",
-            "UV_PYTHON_INSTALL_DIR": str(tmp_path / "store"),
-        }
-        argv = (uv, "python", "install", "--no-bin", "3.13")
-        subprocess.run(argv, env=env, check=True, timeout=120, capture_output=True)
-        opened.shutdown()
-    program = tmp_path / f"store/cpython-3.13.5-linux-{ARCHITECTURE}-gnu/bin/python3.13"
-    assert subprocess.check_output([program], text=True) == "Python 3.13.5\n"
