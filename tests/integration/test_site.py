@@ -14,9 +14,6 @@ from samples_of_index import INDEX, make_build
 
 from manypython.index.model import Index
 from manypython.index.render import render
-from manypython.model.target import DEFAULT_TARGET
-
-ARCHITECTURE = DEFAULT_TARGET.architecture
 
 _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _MEASURE = """<script>
