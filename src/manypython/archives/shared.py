@@ -32,12 +32,18 @@ def in_two(items: Sequence[_T], do: Callable[[_T], None]) -> None:
         ManypythonError: of the kind that `do` raised, here or there.
     """
     # a fork of a process with threads may find any lock taken
-    if len(items) < 2 or len(os.sched_getaffinity(0)) < 2 or threading.active_count() > 1:  # noqa: PLR2004
+    alone = len(items) < 2 or len(os.sched_getaffinity(0)) < 2 or threading.active_count() > 1  # noqa: PLR2004
+    reading, writing = os.pipe()
+    try:
+        child = None if alone else os.fork()
+    except OSError:  # no process to be had
+        child = None
+    if child is None:
+        os.close(reading)
+        os.close(writing)
         for item in items:
             do(item)
         return
-    reading, writing = os.pipe()
-    child = os.fork()
     if not child:
         _serve(items[1::2], do, writing)
     os.close(writing)

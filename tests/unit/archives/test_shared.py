@@ -69,6 +69,19 @@ def test_with_threads_there_is_no_second_process(monkeypatch: pytest.MonkeyPatch
     assert seen == [0, 1, 2, 3, 4]
 
 
+def test_where_no_process_can_be_had_one_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(shared.threading, "active_count", lambda: 1)
+    monkeypatch.setattr(os, "fork", none)
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    seen: list[int] = []
+    shared.in_two(range(5), seen.append)
+    assert seen == [0, 1, 2, 3, 4]
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+
+
 @pytest.mark.parametrize("kind", [ArchiveError, OutputError])
 def test_a_message_keeps_its_kind_and_remedy(kind: type[ArchiveError]) -> None:
     error = shared._error(f'["{kind.__name__}", "fact", "advice"]'.encode(), 256)
