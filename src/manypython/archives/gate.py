@@ -16,7 +16,7 @@ _ENTRIES = 200_000
 """Members that one archive may have."""
 _LENGTH, _DEPTH = 1024, 100
 """Characters that a name may have, and folders that it may lie below: each of those is remembered."""
-_TARGET = 4096
+LONGEST_LINK = 4096
 """Characters that a link may have: PATH_MAX (limits.h)."""
 _SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 
@@ -136,7 +136,7 @@ class Gate:
                 raise self.error(name, f"lies below {above}, which is no folder")
 
     def _link(self, name: str, parent: str, link: str) -> None:
-        if not 0 < len(link) <= _TARGET or not link.isprintable() or "\\" in link:
+        if not 0 < len(link) <= LONGEST_LINK or not link.isprintable() or "\\" in link:
             raise self.error(name, f"a link that systems read differently: {link[:80]!r}")
         if link.startswith("/") or os.path.normpath(os.path.join(parent, link)).startswith(".."):
             raise self.error(name, f"a link that leads out: {link}")

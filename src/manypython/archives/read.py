@@ -130,11 +130,7 @@ def _place_zip(archive: Path, root: Root, gate: Gate, *, alone: bool) -> list[st
         files = sorted(
             (member for member in found if member.entry.kind == "file"), key=lambda member: member.entry.size
         )
-        if alone:
-            for member in files:
-                place(member)
-        else:
-            in_two(files, place)
+        in_two(files, place, alone=alone)
     links = [member.entry for member in found if member.entry.kind == "link"]
     _place_links(root, links)
     return [entry.name for entry in links] + [member.entry.name for member in files]

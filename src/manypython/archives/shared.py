@@ -21,35 +21,34 @@ _LONGEST = 16 << 10
 """Bytes of a message; a pipe takes four times as many at once (pipe(7))."""
 
 
-def in_two(items: Sequence[_T], do: Callable[[_T], None]) -> None:
+def in_two(items: Sequence[_T], do: Callable[[_T], None], *, alone: bool = False) -> None:
     """Do something with each item, every second one in another process where there can be one.
 
     Args:
         items: neighbours should be alike: they go to different processes.
         do: what is done; it shares nothing but files with its caller.
+        alone: start no other process.
 
     Raises:
         ManypythonError: of the kind that `do` raised, here or there.
     """
     # a fork of a process with threads may find any lock taken
-    alone = len(items) < 2 or len(os.sched_getaffinity(0)) < 2 or threading.active_count() > 1  # noqa: PLR2004
+    if alone or len(items) < 2 or len(os.sched_getaffinity(0)) < 2 or threading.active_count() > 1:  # noqa: PLR2004
+        _each(items, do)
+        return
     reading, writing = os.pipe()
     try:
-        child = None if alone else os.fork()
+        child = os.fork()
     except OSError:  # no process to be had
-        child = None
-    if child is None:
         os.close(reading)
         os.close(writing)
-        for item in items:
-            do(item)
+        _each(items, do)
         return
     if not child:
         _serve(items[1::2], do, writing)
     os.close(writing)
     try:
-        for item in items[::2]:
-            do(item)
+        _each(items[::2], do)
         told = os.read(reading, _LONGEST)
     except BaseException:
         os.kill(child, signal.SIGKILL)
@@ -61,12 +60,16 @@ def in_two(items: Sequence[_T], do: Callable[[_T], None]) -> None:
         raise _error(told, status)
 
 
+def _each(items: Sequence[_T], do: Callable[[_T], None]) -> None:
+    for item in items:
+        do(item)
+
+
 def _serve(items: Sequence[_T], do: Callable[[_T], None], writing: int) -> None:
     """The other process: its exit code and a message say how it went; nothing of the caller's runs on."""
     code = 1
     try:
-        for item in items:
-            do(item)
+        _each(items, do)
         code = 0
     except errors.ManypythonError as error:
         told = json.dumps([type(error).__name__, error.message, error.remedy]).encode()

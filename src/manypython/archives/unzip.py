@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from manypython.archives.gate import Entry, Gate, Kind
+from manypython.archives.gate import LONGEST_LINK, Entry, Gate, Kind
 from manypython.model.errors import ArchiveError
 
 _END = struct.Struct("<4s4H2LH")
@@ -35,8 +35,6 @@ _FLAGS = 0x6 | _DESCRIBED | _UTF8
 _STORED, _DEFLATED = 0, 8
 _IN, _OUT = 256 << 10, 1 << 20
 """Bytes that are read and unpacked at once, however large a member is."""
-_LINK = 4096
-"""PATH_MAX (limits.h): no link is longer."""
 _KINDS: dict[int, Kind] = {0: "file", stat.S_IFREG: "file", stat.S_IFLNK: "link"}
 
 
@@ -247,7 +245,7 @@ def _admitted(row: _Row, name: str, start: int, file: int, gate: Gate) -> Packed
     member = Packed(entry, start, row.packed, row.method, row.crc)
     link = ""
     if kind != "file":
-        if row.size > (_LINK if kind == "link" else 0):
+        if row.size > (LONGEST_LINK if kind == "link" else 0):
             raise gate.error(name, f"a {kind} with {row.size} bytes")
         link = b"".join(content(gate.archive, file, member)).decode()
     return member._replace(entry=gate.admit(name, kind, mode=row.mode, size=row.size, link=link))

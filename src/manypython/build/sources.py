@@ -8,7 +8,6 @@ when size and sha256 agree.
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -19,7 +18,9 @@ from pathlib import Path
 import urllib3
 from filelock import FileLock
 
+from manypython.archives.members import sha256
 from manypython.build import debian
+from manypython.index.transport import plain
 from manypython.model.errors import OutputError, SourceError
 from manypython.progress import Reporter, Step
 from manypython.recipes.model import Recipe
@@ -213,13 +214,5 @@ def _mismatch(path: Path, candidate: _Candidate) -> str:
     size = path.stat().st_size
     if candidate.size and size < candidate.size:
         return f"truncated: {size} of {candidate.size} bytes"
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256(path)
     return "" if found == candidate.sha256 else f"wrong sha256: {found}, expected {candidate.sha256}"
-
-
-def plain(error: Exception) -> str:
-    """The innermost reason of an urllib3 error, without object addresses."""
-    reason = getattr(error, "reason", None) or error
-    text = str(reason).rpartition(">: ")[2] or str(reason)
-    return text.rpartition("): ")[2] or text

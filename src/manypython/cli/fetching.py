@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from manypython.index.installed import Installed, find, installed, obtained
+from manypython.index.installed import Installed, answering, find, installed, obtained
 from manypython.index.settings import DEFAULTS, HELP, Settings, read
 from manypython.model.errors import NoBuildError, UsageError
 
@@ -170,26 +170,23 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _chosen(names: list[str], settings: Settings) -> list[Installed]:
     """Interpreters by folder name, or all that answer a request."""
-    from packaging.version import Version
-
-    from manypython.model.identifier import Spec
-
     there = installed(settings.store_dir)
     chosen: dict[str, Installed] = {}
     for name in names:
-        found = [each for each in there if each.key == name]
-        if not found:
-            spec = Spec.parse(name) if name[:1] in "3c<>=!~" and not name.startswith("cpython") else None
-            fits = spec and [
-                e for e in there if e.variant == spec.variant and spec.matches(Version(e.version))
-            ]
-            found = fits or []
+        found = [each for each in there if each.key == name] or _answers(name, there)
         if not found:
             raise UsageError(
                 f"{settings.store_dir}: has no {name}", remedy="manypython list shows what is there"
             )
         chosen.update({each.key: each for each in found})
     return list(chosen.values())
+
+
+def _answers(request: str, there: list[Installed]) -> list[Installed]:
+    try:
+        return list(filter(answering(request), there))
+    except UsageError:  # no request: a folder's name that is not there
+        return []
 
 
 def _remove(chosen: list[Installed], arguments: argparse.Namespace) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from manypython.archives.members import sha256
 from manypython.index import host, store
-from manypython.index.installed import Installed, locked
+from manypython.index.installed import Installed, lock, locked
 from manypython.index.model import Build, File, read
 from manypython.index.select import select
 from manypython.index.settings import Settings, cache_home, data_home, without_login
@@ -120,14 +121,14 @@ def _got(build: Build, settings: Settings, reporter: Reporter, *, signed: bool, 
         return found
     cache = downloads()
     archive = cache / f"{file.sha256[:16]}-{file.name}"
-    with store.lock(str(cache), file.sha256[:16]):
+    with lock(str(cache), file.sha256[:16]):
         _downloaded(file, archive, settings, reporter)
         return store.install(Path(settings.store_dir), build, file, archive, origin, runs=runs)
 
 
 def _downloaded(file: File, archive: Path, settings: Settings, reporter: Reporter) -> None:
     """See that the archive is there and is what the index says."""
-    if archive.is_file() and _sha256(archive) == file.sha256:
+    if archive.is_file() and sha256(archive) == file.sha256:
         return
     part = archive.with_name(f"{archive.name}.part")
 
@@ -144,7 +145,7 @@ def forget_downloads(*, dry_run: bool) -> int:
     """Delete what is kept of downloads, but for those under way; returns bytes."""
     size = 0
     for path in [path for path in downloads().glob("*-*") if path.is_file()]:
-        with store.lock(str(downloads()), path.name.partition("-")[0]):
+        with lock(str(downloads()), path.name.partition("-")[0]):
             size += path.stat().st_size
             if not dry_run:
                 path.unlink()
@@ -178,11 +179,6 @@ def _level(target: Target | None) -> int:
 
 def _short(*words: str) -> str:
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from manypython.model.errors import OutputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
     from manypython.index.settings import Settings
@@ -93,12 +93,15 @@ def installed(store: str) -> list[Installed]:
         names = os.listdir(store)
     except OSError:
         return []
-    found = [
-        Installed(folder, match)
-        for match in map(_FOLDER.fullmatch, names)
-        if match and os.path.exists(os.path.join(folder := os.path.join(store, match[0]), RECEIPT))
-    ]
+    found = [each for name in names if (each := there(store, name))]
     return sorted(found, key=lambda each: (each.age, each.key), reverse=True)
+
+
+def there(store: str, key: str) -> Installed | None:
+    """The interpreter in a folder of a store; None where there is none of ours."""
+    folder = os.path.join(store, key)
+    match = _FOLDER.fullmatch(key)
+    return Installed(folder, match) if match and os.path.exists(os.path.join(folder, RECEIPT)) else None
 
 
 def find(
@@ -116,7 +119,7 @@ def find(
     Raises:
         UsageError: the request is none.
     """
-    wanted = _simple(request) or _any(request)
+    wanted = answering(request)
     found = [each for each in installed(store) if wanted(each) and _fits(each, target)]
     for each in [each for each in found if each.is_final] or found:
         if os.access(each.python, os.X_OK) and _is_from(each, index, unsigned=unsigned):
@@ -143,7 +146,7 @@ def obtained(
     if found is None:
         asked = zlib.crc32(f"{request}\n{settings.target}\n{settings.index}".encode())
         # a hundred processes that want the same wait for the first before they import what it needs
-        with locked(os.path.join(settings.store_dir, ".locks", f"request-{asked:08x}.lock")):
+        with lock(settings.store_dir, f"request-{asked:08x}"):
             found = None if upgrade else _here(request, settings)
             if found is None:
                 from manypython.index.fetch import fetch
@@ -160,6 +163,11 @@ def _here(request: str, settings: Settings) -> Installed | None:
     """The interpreter in the store that answers a request, if it is from the index that is set."""
     unsigned = settings.allow_unsigned or not settings.index
     return find(settings.store_dir, request, target=settings.target, index=settings.index, unsigned=unsigned)
+
+
+def lock(store: str, name: str) -> locked:
+    """The lock of one interpreter, or of one request."""
+    return locked(os.path.join(store, ".locks", f"{name}.lock"))
 
 
 class locked:  # noqa: N801  (used like a function)
@@ -190,7 +198,16 @@ class locked:  # noqa: N801  (used like a function)
             os.close(self._file)
 
 
-def _simple(request: str) -> Any:  # noqa: ANN401  (a predicate; its type would be an import)
+def answering(request: str) -> Callable[[Installed], bool]:
+    """Whether an interpreter answers a request.
+
+    Raises:
+        UsageError: the request is none.
+    """
+    return _simple(request) or _any(request)
+
+
+def _simple(request: str) -> Callable[[Installed], bool] | None:
     """Whether an interpreter answers ``3.13``, ``3.13.5``, ``cp313``, ``3.13t``; None for others."""
     match = _SIMPLE.fullmatch(request)
     if match is None:
@@ -206,7 +223,7 @@ def _simple(request: str) -> Any:  # noqa: ANN401  (a predicate; its type would 
     return answers
 
 
-def _any(request: str) -> Any:  # noqa: ANN401
+def _any(request: str) -> Callable[[Installed], bool]:
     """Whether an interpreter answers any other request."""
     from packaging.version import Version
 
@@ -253,13 +270,3 @@ def _is_from(each: Installed, index: str, *, unsigned: bool) -> bool:
         return True
     receipt = each.receipt()
     return receipt.get("index") == (index or receipt.get("index")) and bool(unsigned or receipt.get("signed"))
-
-
-def parents(folder: str) -> Iterator[str]:
-    """A folder and every one above it."""
-    while True:
-        yield folder
-        above = os.path.dirname(folder)
-        if above == folder:
-            return
-        folder = above

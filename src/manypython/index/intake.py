@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from manypython.archives.members import sha256
 from manypython.archives.read import members
 from manypython.index.model import POOL, Build, File, Index, Library, Proof
-from manypython.index.repack import digest
 from manypython.model.errors import ArchiveError, ManypythonError, OutputError, UsageError
 from manypython.model.identifier import ArtifactName
 from manypython.model.target import DEFAULT_TARGET, Target
@@ -107,7 +107,7 @@ def _intake(group: dict[ArtifactName, Path], known: Build | None, reporter: Repo
 def _read(path: Path, name: ArtifactName, present: dict[str, File], reporter: Reporter) -> _Given:
     """Read one archive, unless the site has these very bytes."""
     place = f"{POOL}/{name.build}/{path.name}"
-    found = digest(path)
+    found = sha256(path)
     note = path.with_name(f"{path.name}.sha256")
     if note.exists() and note.read_text("utf-8", "replace").split()[:1] != [found]:
         raise ArchiveError(

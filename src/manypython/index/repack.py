@@ -8,13 +8,12 @@ asks for: it has no room for a build number, and no manifest names it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
-from manypython.archives.members import Member, complete
+from manypython.archives.members import Member, complete, sha256
 from manypython.archives.read import members
 from manypython.archives.write import WRITERS, Effort
 from manypython.index.choice import PLAIN, THREADS, usual
@@ -117,13 +116,7 @@ def described(path: str, file: Path) -> File:
         ArchiveError: it is truncated, or has a member that must not be unpacked.
     """
     unpacked = sum(len(member.read()) for member in members(file))
-    return File(path, digest(file), file.stat().st_size, unpacked)
-
-
-def digest(file: Path) -> str:
-    """The SHA-256 of a file."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    return File(path, sha256(file), file.stat().st_size, unpacked)
 
 
 def _folder(build: Build) -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 
-from manypython.index.installed import parents
 from manypython.model.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
 DEFAULTS: dict[str, str | bool | float | list[str]] = {
@@ -70,30 +69,23 @@ class Settings:
         self.timeout: float = values["timeout"]
 
 
-def read(
-    given: Mapping[str, Any] | None = None,
-    *,
-    folder: str | None = None,
-    environ: Mapping[str, str] = os.environ,
-) -> Settings:
+def read(given: Mapping[str, Any] | None = None) -> Settings:
     """Put the settings together.
 
     Args:
         given: options by setting name; None and missing ones say nothing.
-        folder: where to look for ``pyproject.toml``, upwards; None: the working folder.
-        environ: the environment.
 
     Raises:
         UsageError: a setting is unknown or of the wrong type; names its file or variable.
     """
-    here = folder or os.getcwd()
+    here = os.getcwd()
     layers: list[tuple[str, dict[str, Any], str]] = [
         ("", {k: v for k, v in (given or {}).items() if v is not None}, here)
     ]
-    layers.append((_ENVIRON, _of_environ(environ), here))
+    layers.append((_ENVIRON, _of_environ(), here))
     for path, keys, forbidden in (
         (_project(here), ("tool", "manypython"), _NOT_FOR_PROJECTS),
-        (os.path.join(_config_home(environ), "manypython", "config.toml"), (), ()),
+        (os.path.join(_config_home(), "manypython", "config.toml"), (), ()),
     ):
         layers.append((path, _of_file(path, keys, forbidden), os.path.dirname(path)))
     values, sources = dict(DEFAULTS), dict.fromkeys(DEFAULTS, "default")
@@ -112,23 +104,23 @@ def without_login(place: str) -> str:
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else place
 
 
-def data_home(environ: Mapping[str, str] = os.environ) -> str:
+def data_home() -> str:
     """``~/.local/share``, or what ``XDG_DATA_HOME`` says (XDG Base Directory Specification)."""
-    return environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
 
 
-def cache_home(environ: Mapping[str, str] = os.environ) -> str:
+def cache_home() -> str:
     """``~/.cache``, or what ``XDG_CACHE_HOME`` says."""
-    return environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
 
 
-def _config_home(environ: Mapping[str, str]) -> str:
-    return environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+def _config_home() -> str:
+    return os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
 
 
 def _project(folder: str) -> str:
     """The nearest ``pyproject.toml``; empty where there is none."""
-    paths = (os.path.join(each, "pyproject.toml") for each in parents(os.path.abspath(folder)))
+    paths = (os.path.join(each, "pyproject.toml") for each in _parents(os.path.abspath(folder)))
     return next((path for path in paths if os.path.isfile(path)), "")
 
 
@@ -136,10 +128,20 @@ def _variable(name: str) -> str:
     return f"{_ENVIRON}{name.upper().replace('-', '_')}"
 
 
-def _of_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+def _parents(folder: str) -> Iterator[str]:
+    """A folder and every one above it."""
+    while True:
+        yield folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            return
+        folder = above
+
+
+def _of_environ() -> dict[str, Any]:
     told: dict[str, Any] = {}
     for name in DEFAULTS:
-        if value := environ.get(_variable(name)):
+        if value := os.environ.get(_variable(name)):
             told[name] = value.split() if name == "mirrors" else value
     return told
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import filelock
 
+from manypython.archives.members import sha256
 from manypython.archives.write import content_of, whole
 from manypython.index.intake import refuse_change
 from manypython.index.model import File
-from manypython.index.repack import digest
 from manypython.model.errors import OutputError, UsageError
 from manypython.progress import Reporter
 
@@ -59,7 +59,7 @@ class Site:
         """
         there = self.root / file.path
         if there.exists():
-            refuse_change(file.path, digest(there), file.sha256)
+            refuse_change(file.path, sha256(there), file.sha256)
         if self._note(file.path, same=there.exists()):
             with source.open("rb") as opened, whole(there) as sink:
                 seen = hashlib.sha256()
@@ -83,9 +83,9 @@ class Site:
         there, source = self.root / path, self.root / goal
         same = False
         if there.exists():
-            same = source.exists() and (there.samefile(source) or digest(there) == digest(source))
+            same = source.exists() and (there.samefile(source) or sha256(there) == sha256(source))
             if fixed and not same and source.exists():
-                refuse_change(path, digest(there), digest(source))
+                refuse_change(path, sha256(there), sha256(source))
         if self._note(path, same=same):
             try:
                 _linked(source, there)

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from manypython.archives.read import unpack
 from manypython.archives.write import text
-from manypython.index.installed import RECEIPT, Installed, installed, locked
+from manypython.index.installed import RECEIPT, Installed, lock, there
 from manypython.index.model import Build, File
 from manypython.index.settings import data_home
 from manypython.model.errors import ArchiveError, NoBuildError, OutputError
@@ -35,11 +35,6 @@ _PATIENCE = 60.0
 _PARTS = ("bin", "include", "lib", "share")
 
 
-def lock(store: str, name: str) -> locked:
-    """The lock of one interpreter, or of one request."""
-    return locked(os.path.join(store, ".locks", f"{name}.lock"))
-
-
 def vouched(store: Path, build: Build, origin: dict[str, object]) -> Installed | None:
     """What is in a build's folder already, if the index says that it is this build.
 
@@ -48,10 +43,10 @@ def vouched(store: Path, build: Build, origin: dict[str, object]) -> Installed |
     Raises:
         OutputError: another archive was unpacked there.
     """
-    if _there(store, build.key) is None:  # a store that cannot be written has no locks
+    if there(str(store), build.key) is None:  # a store that cannot be written has no locks
         return None
     with lock(str(store), build.key):
-        found = _there(store, build.key)
+        found = there(str(store), build.key)
         if found is None:
             return None
         receipt = found.receipt()
@@ -84,7 +79,7 @@ def install(  # noqa: PLR0913  (what, from where, and what is to be said of it)
     """
     place, scratch = store / build.key, store / f".new-{build.key}"
     with lock(str(store), build.key):
-        if found := _there(store, build.key):
+        if found := there(str(store), build.key):
             return found
         with _said(store):
             _delete(scratch)
@@ -102,7 +97,7 @@ def install(  # noqa: PLR0913  (what, from where, and what is to be said of it)
                 tree.rename(place)
             finally:
                 _delete(scratch)
-    made = _there(store, build.key)
+    made = there(str(store), build.key)
     assert made is not None  # noqa: S101  (its receipt was renamed with it)
     return made
 
@@ -212,10 +207,6 @@ def _unlink_uv(found: Installed) -> None:
     folder = _uv_folder(found)
     if _uv_leads_to(folder, found):
         _delete(folder)
-
-
-def _there(store: Path, key: str) -> Installed | None:
-    return next((each for each in installed(str(store)) if each.key == key), None)
 
 
 def _describe(tree: Path, build: Build, file: File, names: list[str], origin: dict[str, object]) -> None:

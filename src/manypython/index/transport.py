@@ -300,16 +300,20 @@ def _writable(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _said(error: Exception) -> str:
-    """What urllib3 means, without its object addresses."""
-    reason = getattr(error, "reason", None)
-    told = reason if isinstance(reason, Exception) else error
-    if isinstance(told, urllib3.exceptions.NewConnectionError):  # which is a ConnectTimeoutError, too
-        return str(told).rpartition(": ")[2]
-    if isinstance(told, urllib3.exceptions.ReadTimeoutError | urllib3.exceptions.ConnectTimeoutError):
+    """What urllib3 means; of a timeout it says more than anybody wants to know."""
+    told = getattr(error, "reason", None) or error
+    late = isinstance(told, urllib3.exceptions.ReadTimeoutError | urllib3.exceptions.ConnectTimeoutError)
+    # which is a ConnectTimeoutError, too
+    if late and not isinstance(told, urllib3.exceptions.NewConnectionError):
         return "the server did not answer in time"
-    if isinstance(told, urllib3.exceptions.ResponseError):
-        return str(told)
-    return str(told).rsplit(": ", 1)[-1] if str(told).startswith("<") else str(told)
+    return plain(error)
+
+
+def plain(error: Exception) -> str:
+    """The innermost reason of an urllib3 error, without object addresses."""
+    reason = getattr(error, "reason", None) or error
+    text = str(reason).rpartition(">: ")[2] or str(reason)
+    return text.rpartition("): ")[2] or text
 
 
 def _advice(error: Exception) -> str:

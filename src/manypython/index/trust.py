@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 from tuf.api import exceptions
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
@@ -86,7 +85,9 @@ def verified(place: Place, folder: Path, bootstrap: bytes | None, *, offline: bo
         DownloadError: it cannot be reached.
         OutputError: the folder cannot be written.
     """
-    fetcher = _Kept(folder) if offline else _FromPlace(place)
+    fetcher = _Fetcher(
+        (lambda url: _kept(folder, url)) if offline else (lambda url: place.read(url, _LARGEST))
+    )
     try:
         return _updated(folder, fetcher, None) if bootstrap is None else _tried(folder, fetcher, bootstrap)
     except exceptions.RepositoryError as error:
@@ -103,7 +104,7 @@ def verified(place: Place, folder: Path, bootstrap: bytes | None, *, offline: bo
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from None
 
 
-def _tried(folder: Path, fetcher: _FromPlace, bootstrap: bytes) -> bytes:
+def _tried(folder: Path, fetcher: _Fetcher, bootstrap: bytes) -> bytes:
     """Begin with another root in a copy of what was seen before, which still counts."""
     trial = folder.with_name(f"{folder.name}.trial")
     shutil.rmtree(trial, ignore_errors=True)
@@ -115,14 +116,14 @@ def _tried(folder: Path, fetcher: _FromPlace, bootstrap: bytes) -> bytes:
     return data
 
 
-def _updated(folder: Path, fetcher: _FromPlace, bootstrap: bytes | None) -> bytes:
+def _updated(folder: Path, fetcher: _Fetcher, bootstrap: bytes | None) -> bytes:
     (folder / TARGETS).mkdir(parents=True, exist_ok=True)
     updater = Updater(
         str(folder),
         METADATA,
         str(folder / TARGETS),
         TARGETS,
-        cast("FetcherInterface", fetcher),
+        fetcher,
         UpdaterConfig(max_root_rotations=_ROOTS, app_user_agent=None),
         bootstrap=bootstrap,
     )
@@ -134,20 +135,17 @@ def _updated(folder: Path, fetcher: _FromPlace, bootstrap: bytes | None) -> byte
     return Path(kept).read_bytes()
 
 
-class _FromPlace(FetcherInterface):
-    """TUF's requests, answered by our own transport."""
+class _Fetcher(FetcherInterface):
+    """TUF's requests, answered by a function of ours."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, read: Callable[[str], bytes]) -> None:
+        self._read = read
         self.told: DownloadError | None = None
         """Why the last request failed, in our words."""
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        return self._answered(lambda: self._place.read(url, _LARGEST))
-
-    def _answered(self, read: Callable[[], bytes]) -> Iterator[bytes]:
         try:
-            return iter([read()])
+            return iter([self._read(url)])
         except NotThereError as error:
             self.told = error
             raise exceptions.DownloadHTTPError(error.message, 404) from None
@@ -156,21 +154,12 @@ class _FromPlace(FetcherInterface):
             raise exceptions.DownloadError(error.message) from None
 
 
-class _Kept(_FromPlace):
-    """The same from what was kept of the last time: there is nothing newer while offline."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.told = None
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        def read() -> bytes:
-            name = url.removeprefix(METADATA)
-            if name != "timestamp.json" or not (self._folder / name).is_file():
-                raise NotThereError(f"{self._folder}: nothing is kept of {name}", remedy="go online once")
-            return (self._folder / name).read_bytes()
-
-        return self._answered(read)
+def _kept(folder: Path, url: str) -> bytes:
+    """What was kept of the last time: there is nothing newer while offline."""
+    name = url.removeprefix(METADATA)
+    if name != "timestamp.json" or not (folder / name).is_file():
+        raise NotThereError(f"{folder}: nothing is kept of {name}", remedy="go online once")
+    return (folder / name).read_bytes()
 
 
 _LARGEST = 64 << 20

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from manypython.archives import write
-from manypython.archives.members import Member, below, complete, of_folder
+from manypython.archives.members import Member, below, complete, of_folder, sha256
 from manypython.model.identifier import ArtifactName
 from manypython.model.target import DEFAULT_TARGET, Target
 from manypython.model.tree import VerifiedTree
@@ -127,6 +126,4 @@ def _own(facts: Facts) -> list[Member]:
 
 
 def _artifact(path: Path) -> Artifact:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Artifact(path, digest, path.stat().st_size)
+    return Artifact(path, sha256(path), path.stat().st_size)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import json
 import os
 import re
@@ -32,6 +31,7 @@ from elftools.elf.enums import ENUM_DT_FLAGS, ENUM_DT_FLAGS_1
 from elftools.elf.gnuversions import GNUVerNeedSection, GNUVerSymSection
 from elftools.elf.sections import SymbolTableSection
 
+from manypython.archives.members import sha256
 from manypython.model.errors import AuditError, HostToolError
 from manypython.model.target import Architecture, LibcFamily
 
@@ -199,7 +199,7 @@ class Reader:
             if soname not in self.libraries:
                 real = Path(path).resolve() if path is not None else None
                 self.libraries[soname] = Library(
-                    soname, real, tree.libraries[soname].needed, _digest(real) if real else ""
+                    soname, real, tree.libraries[soname].needed, sha256(real) if real else ""
                 )
         return tuple(found)
 
@@ -380,8 +380,3 @@ def _tag(elf: ELFFile, tag: str) -> str:
         for entry in segment.iter_tags(tag):  # type: ignore[attr-defined]
             return str(getattr(entry, attribute))
     return ""
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
