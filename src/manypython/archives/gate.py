@@ -138,7 +138,8 @@ class Gate:
     def _link(self, name: str, parent: str, link: str) -> None:
         if not 0 < len(link) <= LONGEST_LINK or not link.isprintable() or "\\" in link:
             raise self.error(name, f"a link that systems read differently: {link[:80]!r}")
-        if link.startswith("/") or os.path.normpath(os.path.join(parent, link)).startswith(".."):
+        goal = os.path.normpath(os.path.join(parent, link))
+        if link.startswith("/") or goal == ".." or goal.startswith("../"):
             raise self.error(name, f"a link that leads out: {link}")
         self.links[name] = link
 

@@ -129,6 +129,8 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", mode: int = 
         ([entry("/etc/x")], "leads out"),
         ([entry("a", tarfile.SYMTYPE, "/etc")], "a link that leads out"),
         ([entry("d/a", tarfile.SYMTYPE, "../../x")], "a link that leads out"),
+        ([entry("d/a", tarfile.SYMTYPE, "../..")], "a link that leads out"),
+        ([entry("a", tarfile.SYMTYPE, "..")], "a link that leads out"),
         ([entry("a", tarfile.SYMTYPE, "b"), entry("a/x")], "lies below a"),
         ([entry("a"), entry("a")], "is there twice"),
         ([entry("a", tarfile.LNKTYPE, "b")], "neither file"),

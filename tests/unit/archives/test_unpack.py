@@ -152,3 +152,13 @@ def test_memory_does_not_grow_with_the_archive(tmp_path: Path, suffix: str) -> N
     )  # fmt: skip
     assert (tmp_path / "out/large").stat().st_size == 120 << 20
     assert int(run.stdout) < 100
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_a_link_to_a_name_that_begins_with_dots_stays_inside(tmp_path: Path, suffix: str) -> None:
+    """Found by the property above."""
+    archive = tmp_path / f"x{suffix}"
+    packed = (Member(PurePosixPath("..a"), b"here"), Member(PurePosixPath("b"), link="..a"))
+    WRITERS[suffix](archive, packed, 1_000_000_000, FAST)
+    unpack(archive, tmp_path / "out")
+    assert (tmp_path / "out/b").read_bytes() == b"here"
