@@ -11,7 +11,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from manypython.index.installed import Installed
     from manypython.progress import Reporter
@@ -31,12 +31,15 @@ def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
     target: str | None = None,
     store: str | None = None,
     store_dir: str | None = None,
+    ca_bundle: str | None = None,
+    timeout: float | None = None,
     upgrade: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> Installed:
     """An interpreter on this machine: from the store if it is there, else from the index.
 
-    Nothing is printed; an index that is not signed makes a ``UserWarning``. What is None here
-    comes from ``MANYPYTHON_*``, ``pyproject.toml`` or the user's file, as for the command.
+    Nothing is printed. What is None here comes from ``MANYPYTHON_*``, ``pyproject.toml`` or the
+    user's file, as for the command.
 
     Args:
         spec: ``3.13`` (the newest), ``3.13.5``, ``cp313``, ``3.13t``, ``>=3.12,<3.14``.
@@ -48,7 +51,11 @@ def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
         target: for another machine, ``aarch64-manylinux_2_17``.
         store: ``own``, or ``uv`` for links where uv, tox, nox and virtualenv look.
         store_dir: folder that interpreters are put in.
+        ca_bundle: file of certificates to trust for https.
+        timeout: seconds without a byte after which a server counts as stalled.
         upgrade: ask the index for a newer one though one is here.
+        say: told, a line at a time, of a download that takes longer than two seconds and of an
+            index that nobody signed; without it the latter makes a ``UserWarning``.
 
     Returns:
         Its ``python`` is the absolute path of the interpreter, its ``folder`` that of the whole tree.
@@ -63,13 +70,13 @@ def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
         {
             "index": index, "mirrors": None if mirrors is None else list(mirrors), "trust": trust,
             "allow-unsigned": allow_unsigned, "offline": offline, "target": target, "store": store,
-            "store-dir": store_dir,
+            "store-dir": store_dir, "ca-bundle": ca_bundle, "timeout": timeout,
         }
     )  # fmt: skip
-    return obtained(spec, settings, _silent, upgrade=upgrade)
 
+    def reporter() -> Reporter:
+        from manypython.progress import Lines, Silent  # noqa: PLC0415
 
-def _silent() -> Reporter:
-    from manypython.progress import Silent  # noqa: PLC0415
+        return Lines(say) if say else Silent()
 
-    return Silent()
+    return obtained(spec, settings, reporter, upgrade=upgrade)

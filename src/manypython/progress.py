@@ -183,6 +183,23 @@ class Silent(Reporter):
         warnings.warn(text, UserWarning, stacklevel=6)
 
 
+class Lines(Reporter):
+    """For a tool that has a way of its own of saying things."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        """Make a reporter.
+
+        Args:
+            say: takes each line.
+        """
+        super().__init__()
+        self._live = False
+        self._say = say
+
+    def _print(self, text: str) -> None:
+        self._say(text)
+
+
 class _LiveStep:
     """A line of the live display."""
 

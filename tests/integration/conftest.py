@@ -4,15 +4,17 @@ import functools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 import pytest
+from driving import Served
 
 from manypython.archives.read import unpack
 from manypython.model.target import DEFAULT_TARGET, Architecture
@@ -197,3 +199,61 @@ def sources(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def foreign_type() -> type[Foreign]:
     """``Foreign``, for tests in other files."""
     return Foreign
+
+
+def _published(archives: list[Path], folder: Path) -> Iterator[Served]:
+    """A signed site of these archives, served until the generator is closed."""
+    site, keys = folder / "site", folder / "keys"
+    done = manypython("publish", *archives, "--to", site, "--keys", keys, "--fast", "--json")
+    assert done.code == 0, done.err
+    assert done.data["added"], done.out
+    argv = [sys.executable, "-m", "manypython", "serve", str(site), "--port", "0"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        try:
+            url = serving.stdout.readline().split()[1]
+            done = manypython("publish", "--to", site, "--keys", keys, "--base-url", url)
+            assert done.code == 0, done.err
+            trust = manypython("keys", "show", "--to", site, "--json").data["fingerprint"]
+            yield Served(site, keys, url, trust)
+        finally:
+            serving.send_signal(signal.SIGTERM)
+            assert serving.wait(10) == 0
+
+
+@pytest.fixture(scope="session")
+def served(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A site with one real CPython 3.13."""
+    archives = [made.archive(suffix) for suffix in (".tar.gz", ".tar.zst", ".zip")]
+    yield from _published(archives, tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that holds our own wheel, for ``PIP_FIND_LINKS``."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = Path(__file__).parents[2]
+    argv = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, source]
+    subprocess.run(argv, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tool(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``bin`` of a virtual environment with released tools in it, made once for each list of them."""
+
+    @functools.cache
+    def make(*requirements: str) -> Path:
+        folder = tmp_path_factory.mktemp("tool") / "venv"
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        argv = [folder / "bin/pip", "install", "--quiet", "--find-links", wheel, *requirements]
+        subprocess.run(argv, check=True)
+        return folder / "bin"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tools(tool: Callable[..., Path]) -> Path:
+    """The newest uv, tox and nox, and nothing of ours."""
+    return tool("uv>=0.9,<1", "tox>=4.30,<5", "nox>=2025.5", "virtualenv>=20.35", "python-discovery>=1,<2")

@@ -4,73 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-TOOLS = ("uv>=0.9,<1", "tox>=4.30,<5", "nox>=2025.5", "virtualenv>=20.35", "python-discovery>=1,<2")
-
-
-@dataclass(frozen=True)
-class Served:
-    """A published site on the loopback interface."""
-
-    folder: Path
-    keys: Path
-    url: str
-    trust: str
-
-
-@pytest.fixture(scope="module")
-def served(made: Any, cli: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("site")
-    site, keys = folder / "site", folder / "keys"
-    archives = [made.archive(suffix) for suffix in (".tar.gz", ".tar.zst", ".zip")]
-    done = cli("publish", *archives, "--to", site, "--keys", keys, "--fast", "--json")
-    assert done.code == 0, done.err
-    assert done.data["added"], done.out
-    argv = [sys.executable, "-m", "manypython", "serve", str(site), "--port", "0"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as serving:
-        assert serving.stdout is not None
-        try:
-            url = serving.stdout.readline().split()[1]
-            done = cli("publish", "--to", site, "--keys", keys, "--base-url", url)
-            assert done.code == 0, done.err
-            yield Served(site, keys, url, cli("keys", "show", "--to", site, "--json").data["fingerprint"])
-        finally:
-            serving.send_signal(signal.SIGTERM)
-            assert serving.wait(10) == 0
-
-
-@pytest.fixture(scope="session")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The newest uv, tox and nox, in a virtual environment of their own."""
-    folder = tmp_path_factory.mktemp("tools") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    subprocess.run([folder / "bin/pip", "install", "--quiet", *TOOLS], check=True)
-    return folder / "bin"
-
-
-def clean(home: Path, tools: Path | None = None, **more: str) -> dict[str, str]:
-    """The environment of a new user."""
-    home.mkdir(exist_ok=True, parents=True)
-    path = f"{tools}:" if tools else ""
-    kept = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "UV_DEFAULT", "UV_INDEX", "SSL_"))}
-    return {**kept, "HOME": str(home), "PATH": f"{path}/usr/bin:/bin", "LANG": "C.UTF-8", **more}
-
-
-def run(env: dict[str, str], *words: str | Path, cwd: Path | None = None) -> str:
-    done = subprocess.run(
-        [str(w) for w in words], env=env, cwd=cwd, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+from driving import Served, clean, run
 
 
 def fetched(env: dict[str, str], served: Served, *words: str) -> Path:

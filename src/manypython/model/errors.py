@@ -24,6 +24,11 @@ class ManypythonError(Exception):
         self.log = log
         """File with the whole story (a build's log), if there is one."""
 
+    @property
+    def line(self) -> str:
+        """All of it in one line, for another tool's output."""
+        return f"{self.message} ({self.remedy})" if self.remedy else self.message
+
 
 class UsageError(ManypythonError):
     """Arguments that make no sense: unknown version, unknown target, bad combination."""

@@ -1,0 +1,1 @@
+"""What makes a tool take its interpreters from us; each module knows its tool and ``manypython.fetch``."""
