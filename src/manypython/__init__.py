@@ -79,4 +79,4 @@ def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
 
         return Lines(say) if say else Silent()
 
-    return obtained(spec, settings, reporter, upgrade=upgrade)
+    return obtained((spec,), settings, reporter, upgrade=upgrade)[0]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def fetch(arguments: argparse.Namespace) -> int:
-    """Print the path of an interpreter, which is fetched if it is not here."""
+    """Print the paths of interpreters, which are fetched if they are not here."""
     settings = _settings(arguments)
     told = False
 
@@ -32,11 +32,42 @@ def fetch(arguments: argparse.Namespace) -> int:
 
         return Reporter(quiet=arguments.json)
 
-    found = obtained(arguments.spec, settings, reporter, upgrade=arguments.upgrade)
-    if not told and settings.index and not found.receipt().get("signed"):
-        print(f"warning: {found.key}: came from an index that is not signed", file=sys.stderr)
-    print(_json(_described(found)) if arguments.json else found.python)
+    requests = [*arguments.specs]
+    requests += [wish for wish in _wished(arguments.origins) if wish not in requests]
+    if not requests:
+        raise UsageError(
+            "nothing was asked for", remedy="name a version, or a file that does: --from tox.ini"
+        )
+    found = obtained(requests, settings, reporter, upgrade=arguments.upgrade)
+    for each in {each.key: each for each in found}.values():
+        if not told and settings.index and not each.receipt().get("signed"):
+            print(f"warning: {each.key}: came from an index that is not signed", file=sys.stderr)
+    if arguments.json:
+        rows = [
+            {"request": request, **_described(each)} for request, each in zip(requests, found, strict=True)
+        ]
+        print(_json(rows[0] if len(arguments.specs) == 1 and not arguments.origins else rows))
+    else:
+        print("\n".join(each.python for each in found))
     return 0
+
+
+def _wished(origins: list[str]) -> list[str]:
+    """The interpreters of ours that files of a project ask for, each once."""
+    if not origins:
+        return []
+    from pathlib import Path
+
+    from manypython.integrations.project import wishes
+
+    wished = [wish for origin in origins for wish in wishes(Path(origin))]
+    for wish in wished:
+        if not wish.request:
+            print(f"note: {wish.path}: {wish.where}: {wish.said}: none of ours", file=sys.stderr)
+    requests = list(dict.fromkeys(wish.request for wish in wished if wish.request))
+    if not requests:
+        raise UsageError(f"{', '.join(origins)}: asks for no CPython", remedy="name a version")
+    return requests
 
 
 def find_here(arguments: argparse.Namespace) -> int:
@@ -256,7 +287,12 @@ COMMANDS = {
         fetch,
         "manypython fetch 3.13", "manypython fetch '>=3.12,<3.14' --index https://example.org/pythons",
         "$(manypython fetch 3.13) -m venv .venv", "manypython fetch 3.13 --store uv",
-        _SPEC,
+        "manypython fetch 3.11 3.12 3.13", "manypython fetch --from tox.ini",
+        ("specs", {**_SPEC[1], "nargs": "*"}),
+        ("--from", {
+            "metavar": "FILE", "dest": "origins", "action": "append", "default": [],
+            "help": "all that a tox.ini, noxfile.py, Pipfile, pyproject.toml, .python-version ... asks for",
+        }),
         ("--upgrade -U", {"action": "store_true", "help": "ask the index though one is here"}),
         *_INDEX, _TARGET, _option("store"), _STORE_DIR, _JSON,
     ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -28,14 +29,19 @@ _QUICKEST = (".zip", ".tar.zst", ".tar.gz")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _LARGEST = 64 << 20
 """Bytes of an index that nobody signed."""
+_AT_ONCE = 4
+"""Downloads: more share the same line."""
 _T = TypeVar("_T")
 
 
-def fetch(request: str, settings: Settings, reporter: Reporter) -> Installed:
-    """The best build of the index that answers a request, installed unless it is already.
+def fetch(requests: Sequence[str], settings: Settings, reporter: Reporter) -> list[Installed]:
+    """The best builds of the index that answer requests, installed unless they are already.
+
+    All are chosen before anything is downloaded. Downloads run side by side; unpacking keeps
+    the processor busy by itself and runs one after the other.
 
     Args:
-        request: ``3.13``, ``3.13.5``, ``cp313``, ``3.13t``, ``>=3.12,<3.14``.
+        requests: each ``3.13``, ``3.13.5``, ``cp313``, ``3.13t`` or ``>=3.12,<3.14``.
         settings: where from and where to.
         reporter: told of downloads, and of an index that nobody signed.
 
@@ -43,10 +49,19 @@ def fetch(request: str, settings: Settings, reporter: Reporter) -> Installed:
         ManypythonError: any of UsageError, DownloadError, TrustError, NoBuildError, ArchiveError,
             OutputError, as their classes say.
     """
-    spec, target = Spec.parse(request), Target.parse(settings.target) if settings.target else None
+    target = Target.parse(settings.target) if settings.target else None
+    specs = [Spec.parse(request) for request in requests]
     entries, signed, source = available(settings, reporter)
-    build = select(entries, spec, host.platform_tags(target), _level(target), source)
-    return _got(build, settings, reporter, signed=signed, runs=target is None)
+    tags, level = host.platform_tags(target), _level(target)
+    builds = [select(entries, spec, tags, level, source) for spec in specs]
+    origin: dict[str, object] = {"index": settings.index, "signed": signed}
+    found = {build.key: store.vouched(Path(settings.store_dir), build, origin) for build in builds}
+    wanted = {build.key: (build, _file(build, settings)) for build in builds if found[build.key] is None}
+    _side_by_side([file for _, file in wanted.values()], settings, reporter)
+    return [
+        found[build.key] or _got(*wanted[build.key], settings, reporter, origin, runs=target is None)
+        for build in builds
+    ]
 
 
 def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, Any]], bool, str]:
@@ -111,34 +126,74 @@ def _is_near(place: str) -> bool:
     return "://" not in place or urlsplit(place).hostname in _LOOPBACK
 
 
-def _got(build: Build, settings: Settings, reporter: Reporter, *, signed: bool, runs: bool) -> Installed:
-    """Install a build from the cache of downloads, or from the first place that has it whole."""
+def _file(build: Build, settings: Settings) -> File:
+    """The archive of a build that is best taken from this index."""
     file = next((file for suffix in wrappings(settings.index) if (file := build.file(suffix))), None)
     if file is None:
         raise DownloadError(f"{build.key}: the index names no archive of it that can be unpacked here")
-    origin: dict[str, object] = {"index": settings.index, "signed": signed}
-    if found := store.vouched(Path(settings.store_dir), build, origin):
-        return found
-    cache = downloads()
-    archive = cache / f"{file.sha256[:16]}-{file.name}"
-    with lock(str(cache), file.sha256[:16]):
-        _downloaded(file, archive, settings, reporter)
+    return file
+
+
+def _side_by_side(files: Sequence[File], settings: Settings, reporter: Reporter) -> None:
+    """Download several; one alone is downloaded where it is unpacked."""
+    if len(files) < 2:  # noqa: PLR2004
+        return
+    from concurrent.futures import ThreadPoolExecutor, as_completed  # noqa: PLC0415  (needed by few)
+
+    stop = threading.Event()
+
+    def one(file: File) -> None:
+        with lock(str(downloads()), file.sha256[:16]):
+            _downloaded(file, settings, reporter, stop)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            for done in as_completed([pool.submit(one, file) for file in files]):
+                done.result()
+        except BaseException:  # one failed, or Ctrl-C: the others end at their next block
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _got(  # noqa: PLR0913  (what, from where, and what is to be said of it)
+    build: Build,
+    file: File,
+    settings: Settings,
+    reporter: Reporter,
+    origin: dict[str, object],
+    *,
+    runs: bool,
+) -> Installed:
+    """Install a build from the cache of downloads, or from the first place that has it whole."""
+    with lock(str(downloads()), file.sha256[:16]):
+        archive = _downloaded(file, settings, reporter)
         return store.install(Path(settings.store_dir), build, file, archive, origin, runs=runs)
 
 
-def _downloaded(file: File, archive: Path, settings: Settings, reporter: Reporter) -> None:
-    """See that the archive is there and is what the index says."""
+def _downloaded(
+    file: File, settings: Settings, reporter: Reporter, stop: threading.Event | None = None
+) -> Path:
+    """The archive among the downloads, which is what the index says; what is there of it is kept."""
+    archive = downloads() / f"{file.sha256[:16]}-{file.name}"
     if archive.is_file() and sha256(archive) == file.sha256:
-        return
+        return archive
     part = archive.with_name(f"{archive.name}.part")
 
     def one(place: Place) -> None:
         with reporter.transfer(f"fetch {file.name}", file.size) as advance:
-            place.download(file, part, advance)
+
+            def advanced(there: int) -> None:
+                if stop is not None and stop.is_set():
+                    raise OutputError(f"{file.name}: stopped")
+                advance(there)
+
+            place.download(file, part, advanced)
 
     _first(settings, one)
     with _named(archive):
         part.replace(archive)
+    return archive
 
 
 def forget_downloads(*, dry_run: bool) -> int:

@@ -16,7 +16,7 @@ from manypython.model.errors import OutputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from manypython.index.settings import Settings
@@ -128,41 +128,48 @@ def find(
 
 
 def obtained(
-    request: str, settings: Settings, reporter: Callable[[], Reporter], *, upgrade: bool = False
-) -> Installed:
-    """An interpreter that answers a request: what is here, else what the index has.
+    requests: Sequence[str], settings: Settings, reporter: Callable[[], Reporter], *, upgrade: bool = False
+) -> list[Installed]:
+    """Interpreters that answer requests, in their order: what is here, else what the index has.
 
     Args:
-        request: ``3.13``, ``3.13.5``, ``cp313``, ``3.13t``, ``>=3.12,<3.14``.
+        requests: each ``3.13``, ``3.13.5``, ``cp313``, ``3.13t`` or ``>=3.12,<3.14``.
         settings: where from and where to.
         reporter: makes one that is told of downloads, and of an index that nobody signed.
-        upgrade: ask the index for a newer one though one is here.
+        upgrade: ask the index for newer ones though some are here.
 
     Raises:
         ManypythonError: any of UsageError, DownloadError, TrustError, NoBuildError, ArchiveError,
             OutputError, as their classes say.
     """
-    found = None if upgrade else _here(request, settings)
-    if found is None:
-        asked = zlib.crc32(f"{request}\n{settings.target}\n{settings.index}".encode())
+    found = {} if upgrade else _here(requests, settings)
+    if missing := [request for request in dict.fromkeys(requests) if request not in found]:
+        asked = zlib.crc32("\n".join((*missing, settings.target, settings.index)).encode())
         # a hundred processes that want the same wait for the first before they import what it needs
         with lock(settings.store_dir, f"request-{asked:08x}"):
-            found = None if upgrade else _here(request, settings)
-            if found is None:
+            found |= {} if upgrade else _here(missing, settings)
+            if missing := [request for request in missing if request not in found]:
                 from manypython.index.fetch import fetch
 
-                found = fetch(request, settings, reporter())
+                found |= zip(missing, fetch(missing, settings, reporter()), strict=True)
     if settings.store == "uv":
         from manypython.index.store import link_for_uv
 
-        link_for_uv(found)
-    return found
+        for each in found.values():
+            link_for_uv(each)
+    return [found[request] for request in requests]
 
 
-def _here(request: str, settings: Settings) -> Installed | None:
-    """The interpreter in the store that answers a request, if it is from the index that is set."""
+def _here(requests: Sequence[str], settings: Settings) -> dict[str, Installed]:
+    """What the store has for these requests, if it is from the index that is set."""
     unsigned = settings.allow_unsigned or not settings.index
-    return find(settings.store_dir, request, target=settings.target, index=settings.index, unsigned=unsigned)
+    found = {
+        request: find(
+            settings.store_dir, request, target=settings.target, index=settings.index, unsigned=unsigned
+        )
+        for request in requests
+    }
+    return {request: each for request, each in found.items() if each}
 
 
 def lock(store: str, name: str) -> locked:

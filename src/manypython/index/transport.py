@@ -20,7 +20,7 @@ from manypython.index.settings import Settings, without_login
 from manypython.model.errors import DownloadError, OutputError
 
 _BLOCK = 1 << 18
-"""Bytes read at once."""
+"""Bytes read at once, at most."""
 _ATTEMPTS = 4
 _RETRIED = (408, 425, 429, 500, 502, 503, 504)
 _REDIRECTS = 10
@@ -263,7 +263,7 @@ class _Cut(Exception):  # noqa: N818  (never leaves this module)
 
 def _blocks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
     try:
-        while block := response.read(_BLOCK):
+        while block := response.read1(_BLOCK):  # as it comes: `read` would wait for a whole block
             yield block
     except urllib3.exceptions.HTTPError as error:
         raise _Cut(_said(error)) from None
