@@ -81,11 +81,26 @@ def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, An
         raise DownloadError(
             f"{settings.index}: no such folder", remedy="--index takes the folder or URL of a site"
         )
-    folder = Path(data_home(), "manypython", "trust", _short(settings.index))
+    folder = _trust_folder(settings)
     with locked(str(folder.with_name(f"{folder.name}.lock"))):
         data, signed = _index(settings, folder, reporter)
     source = f"{settings.index}index.json"
     return read(data, source)[1], signed, source
+
+
+def pin(settings: Settings) -> str:
+    """``sha256:HEX`` of the root that is trusted for the index, for others to name; empty: none is."""
+    try:
+        root = (_trust_folder(settings) / "root.json").read_bytes()
+    except OSError:
+        return ""
+    return f"sha256:{hashlib.sha256(root).hexdigest()}"
+
+
+def _trust_folder(settings: Settings) -> Path:
+    """What is kept of a site's keys between fetches."""
+    name = hashlib.sha256(settings.index.encode()).hexdigest()[:16]
+    return Path(data_home(), "manypython", "trust", name)
 
 
 def _index(settings: Settings, folder: Path, reporter: Reporter) -> tuple[bytes, bool]:
@@ -230,10 +245,6 @@ def _first(settings: Settings, ask: Callable[[Place], _T]) -> _T:
 
 def _level(target: Target | None) -> int:
     return host.level() if target is None else 1
-
-
-def _short(*words: str) -> str:
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
 
 
 @contextlib.contextmanager
