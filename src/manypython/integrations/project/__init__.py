@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from manypython.integrations.project import lines, nox, tables, tox
+from manypython.integrations.project import lines, nox, tables, tox_ini, tox_toml
 from manypython.integrations.project.wish import Wish
 from manypython.model.errors import UsageError
 
@@ -25,9 +25,9 @@ __all__ = ["KNOWN", "Looked", "Wish", "project", "wishes"]
 
 _READERS: dict[str, Callable[[Path], list[Wish]]] = {
     "pyproject.toml": tables.pyproject,
-    "tox.ini": tox.ini,
-    "tox.toml": tox.toml,
-    "setup.cfg": tox.setup_cfg,
+    "tox.ini": tox_ini.ini,
+    "tox.toml": tox_toml.toml,
+    "setup.cfg": tox_ini.setup_cfg,
     "noxfile.py": nox.noxfile,
     "hatch.toml": tables.hatch_toml,
     "Pipfile": tables.pipfile,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import stat
@@ -11,6 +12,7 @@ from typing import Any
 
 from manypython.model.errors import UsageError
 
+_HEADER, _KEY = re.compile(r"\[+([^]]*)\]"), re.compile(r"([\w-]+)\s*[=:]")
 _LARGEST = 1 << 20
 """Bytes; what people write by hand is a hundredth of it."""
 
@@ -23,9 +25,8 @@ def bytes_of(path: Path) -> bytes:
     """
     try:
         # a pipe of that name would let us wait for ever
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(number, "rb") as file:
-            if not stat.S_ISREG(os.fstat(number).st_mode):
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise UsageError(f"{path}: is no file")
             data = file.read(_LARGEST + 1)
     except OSError as error:
@@ -77,18 +78,26 @@ def table_under(table: object, *keys: str) -> dict[str, Any]:
 
 
 def line_of(text: str, section: str, *keys: str) -> int:
-    """The line of a section's key, from 1; 0 where it is not written the plain way.
+    """The line of the first of a section's keys that there is, from 1; else that of the section, else 0.
 
     Args:
-        text: of an INI or TOML file.
+        text: of an INI or TOML file; what is not written the plain way is not found.
         section: as in its header, without brackets; empty for what stands before the first.
         keys: names of the key, any of which counts.
     """
-    wanted = re.compile(rf"(?:{'|'.join(map(re.escape, keys))})\s*[=:]")
-    current = ""
+    lines = _lines(text)
+    return next((lines[section, key] for key in (*keys, "") if (section, key) in lines), 0)
+
+
+@functools.lru_cache(maxsize=1)
+def _lines(text: str) -> dict[tuple[str, str], int]:
+    """The line of each section and key."""
+    found: dict[tuple[str, str], int] = {}
+    section = ""
     for number, line in enumerate(text.split("\n"), 1):
-        if match := re.match(r"\[([^]]*)\]", line):
-            current = match[1].strip()
-        elif current == section and wanted.match(line):
-            return number
-    return 0
+        if header := _HEADER.match(line):
+            section = header[1].strip()
+            found.setdefault((section, ""), number)
+        elif key := _KEY.match(line):
+            found.setdefault((section, key[1]), number)
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from manypython.integrations.project import tox
+from manypython.integrations.project import tox_toml
 from manypython.integrations.project.lines import asdf
 from manypython.integrations.project.reading import line_of, table_under, text_of, toml_of, under
 from manypython.integrations.project.wish import NOT_UNDERSTOOD, Wish, understood, wish
@@ -26,7 +26,7 @@ def pyproject(path: Path) -> list[Wish]:
     if (constraint := under(told, "tool", "poetry", "dependencies", "python")) is not None:
         found.append(_poetry(path, constraint, line_of(text, "tool.poetry.dependencies", "python")))
     found += _hatch(path, text, table_under(told, "tool", "hatch"), "tool.hatch.")
-    return found + tox.of_table(path, text, table_under(told, "tool", "tox"), "tool.tox")
+    return found + tox_toml.of_table(path, text, table_under(told, "tool", "tox"), "tool.tox")
 
 
 def hatch_toml(path: Path) -> list[Wish]:
