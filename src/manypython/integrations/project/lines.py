@@ -1,0 +1,68 @@
+"""Files of lines: ``.python-version``, ``.tool-versions``, ``runtime.txt``, pre-commit's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from manypython.integrations.project.reading import text_of
+from manypython.integrations.project.wish import Wish, wish
+
+_LATEST = re.compile(r"latest(?::(?P<of>.*))?|prefix:(?P<prefix>.*)")
+_HOOK = re.compile(r"\s+(?:-\s+)?language_version:\s*(['\"]?)(?P<said>py[^'\"\s#]+)\1\s*(?:#.*)?")
+_DEFAULT = re.compile(r"\s+python:\s*(['\"]?)(?P<said>[^'\"\s#]+)\1\s*(?:#.*)?")
+
+
+def python_version(path: Path) -> list[Wish]:
+    """What pyenv and uv read: the first word of each line."""
+    return [wish(path, "", words[0], number) for number, words in _words(path)]
+
+
+def tool_versions(path: Path) -> list[Wish]:
+    """What asdf reads: ``python 3.13.5 3.12.13``."""
+    return [
+        asdf(path, words[0], said, number)
+        for number, words in _words(path)
+        for said in words[1:]
+        if words[0] == "python"
+    ]
+
+
+def asdf(path: Path, where: str, said: str, line: int) -> Wish:
+    """What asdf and mise take besides versions: ``latest``, ``latest:3.13``, ``prefix:3.13``."""
+    made = wish(path, where, said, line)
+    if match := _LATEST.fullmatch(said):
+        meant = wish(path, where, match["of"] or match["prefix"] or "3")
+        return Wish(path, where, said, meant.request, meant.note, line)
+    return made
+
+
+def runtime(path: Path) -> list[Wish]:
+    """What Heroku read: ``python-3.13.5``."""
+    return [wish(path, "", words[0], number) for number, words in _words(path)]
+
+
+def pre_commit(path: Path) -> list[Wish]:
+    """What pre-commit reads, by lines: no YAML is needed for ``language_version: python3.13``.
+
+    Of ``default_language_version`` the block form is read. Elsewhere a version counts if it
+    begins as Python's do: the same key holds those of other languages.
+    """
+    found = []
+    inside = False
+    for number, line in enumerate(text_of(path).splitlines(), 1):
+        if line[:1] not in ("", " ", "#"):
+            inside = line.startswith("default_language_version:")
+        if inside and (match := _DEFAULT.fullmatch(line)):
+            found.append(wish(path, "default_language_version.python", match["said"], number))
+        elif match := _HOOK.fullmatch(line):
+            found.append(wish(path, "language_version", match["said"], number))
+    return found
+
+
+def _words(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each line's number and words; comments have none."""
+    for number, line in enumerate(text_of(path).splitlines(), 1):
+        if words := line.partition("#")[0].split():
+            yield number, words

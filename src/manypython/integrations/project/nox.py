@@ -1,0 +1,165 @@
+"""``noxfile.py``, read by ``ast`` and never run: what only running it tells is not known."""
+
+from __future__ import annotations
+
+import ast
+import collections
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from manypython.integrations.project.reading import bytes_of
+from manypython.integrations.project.wish import UNKNOWN, Wish, wish
+from manypython.model.errors import UsageError
+
+_MOST, _STEPS = 1000, 100_000
+"""Items or characters of one value, and parts of expressions that are looked at."""
+_CHANGING = {"append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"}
+
+
+def noxfile(path: Path) -> list[Wish]:
+    """``python=`` of each session, and ``parametrize("python", …)``."""
+    with warnings.catch_warnings(action="ignore"):  # of a stranger's backslashes
+        try:
+            tree = ast.parse(bytes_of(path))
+        except (SyntaxError, ValueError) as error:
+            line = getattr(error, "lineno", None) or 0
+            raise UsageError(f"{path}: line {line}: no Python: {getattr(error, 'msg', error)}") from None
+    values = _Values(tree)
+    return [
+        made
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call)
+        for made in _of_decorator(path, f"session {node.name}", decorator, values)
+    ]
+
+
+def _of_decorator(path: Path, where: str, call: ast.Call, values: _Values) -> Iterator[Wish]:
+    kind = _name(call.func)
+    if kind == "session":
+        nodes = [keyword.value for keyword in call.keywords if keyword.arg in ("python", "py")]
+    elif kind == "parametrize" and "python" in values.names(call):
+        nodes = call.args[1:2]
+    else:
+        return
+    for node in nodes:
+        try:
+            found = values.of(node)
+            rows = found if isinstance(found, list) else [found]
+            if kind == "parametrize":
+                rows = _column(rows, values.names(call))
+        except _NotKnownError:
+            yield Wish(path, where, ast.unparse(node), "", UNKNOWN, node.lineno)
+        else:
+            yield from (wish(path, where, said, node.lineno) for said in rows if isinstance(said, str))
+
+
+def _column(rows: list[Any], names: list[str]) -> list[Any]:
+    """What rows of parameters say of ``python``."""
+    number = names.index("python")
+    if len(names) == 1:
+        return [row[0] if isinstance(row, list) and row else row for row in rows]
+    return [row[number] for row in rows if isinstance(row, list) and len(row) == len(names)]
+
+
+class _NotKnownError(Exception):
+    """Only running it would tell."""
+
+
+class _Values:
+    """What expressions of a module are, as far as its text tells."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._steps = 0
+        self._constants: dict[str, Any] = {}
+        changes = collections.Counter(filter(None, map(_changed, ast.walk(tree))))
+        for node in tree.body:
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if changes[name] == 1:
+                    self._remember(name, value)
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if changes[name] == 1:
+                    self._remember(name, value)
+
+    def _remember(self, name: str, value: ast.expr) -> None:
+        try:
+            self._constants[name] = self.of(value)
+        except _NotKnownError:
+            return
+
+    def names(self, call: ast.Call) -> list[str]:
+        """The parameters that ``parametrize`` names."""
+        try:
+            told = self.of(call.args[0]) if call.args else ""
+        except _NotKnownError:
+            return []
+        return [str(each).strip() for each in (told if isinstance(told, list) else str(told).split(","))]
+
+    def of(self, node: ast.expr, variables: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  (as Python has it)
+        """A string, a number, or a list of such.
+
+        Raises:
+            _NotKnownError: only running it would tell.
+        """
+        self._steps += 1
+        known = {**self._constants, **(variables or {})}
+        try:
+            found = self._of(node, known)
+        except (KeyError, TypeError, ValueError, IndexError):
+            raise _NotKnownError from None
+        if self._steps > _STEPS or (isinstance(found, str | list) and len(found) > _MOST):
+            raise _NotKnownError
+        return found
+
+    def _of(self, node: ast.expr, known: dict[str, Any]) -> Any:  # noqa: ANN401, C901, PLR0911  (a kind each)
+        match node:
+            case ast.Constant(value=str() | int() | None as value):
+                return value
+            case ast.Name(id=name):
+                return known[name]
+            case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+                return [each for part in parts for each in self._items(part, known)]
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return self.of(left, known) + self.of(right, known)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -self.of(operand, known)
+            case ast.Subscript(value=value, slice=ast.Slice(lower=lower, upper=upper, step=step)):
+                ends = (None if end is None else self.of(end, known) for end in (lower, upper, step))
+                return self.of(value, known)[slice(*ends)]
+            case ast.Subscript(value=value, slice=index):
+                return self.of(value, known)[self.of(index, known)]
+            case ast.Call(func=ast.Name(id="list" | "tuple" | "set"), args=[inner], keywords=[]):
+                return [*self.of(inner, known)]
+            case ast.Call(func=func, args=args) if _name(func) == "param":
+                return [self.of(arg, known) for arg in args]
+            case ast.Call(func=func, args=[inner]) if _name(func) == "interpreter":  # ours
+                return self.of(inner, known)
+            case ast.ListComp(elt=part, generators=[one]) | ast.GeneratorExp(elt=part, generators=[one]):
+                if one.ifs or not isinstance(one.target, ast.Name):
+                    raise _NotKnownError
+                items = self.of(one.iter, known)
+                return [self.of(part, {**known, one.target.id: item}) for item in items]
+        raise _NotKnownError
+
+    def _items(self, part: ast.expr, known: dict[str, Any]) -> list[Any]:
+        return list(self.of(part.value, known)) if isinstance(part, ast.Starred) else [self.of(part, known)]
+
+
+def _changed(node: ast.AST) -> str:
+    """The name that a part of a module sets or changes; or nothing."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()):
+            return name
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute) if attribute in _CHANGING:
+            return name
+    return ""
+
+
+def _name(function: ast.expr) -> str:
+    """``session`` of ``nox.session``."""
+    match function:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+    return ""

@@ -1,0 +1,118 @@
+"""tox's configuration in TOML files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from manypython.integrations.project.factors import MOST, span
+from manypython.integrations.project.reading import line_of, table_under, text_of, toml_of, under
+from manypython.integrations.project.tox import BASE, DEFAULT, Config, wanted
+from manypython.integrations.project.tox_ini import of_parser, parsed
+from manypython.integrations.project.wish import Wish
+
+_NOT_PLAIN = "{…}"
+"""In place of a table that only tox can replace."""
+
+
+def toml(path: Path) -> list[Wish]:
+    """``tox.toml``."""
+    text = text_of(path)
+    return of_table(path, text, toml_of(path, text), "")
+
+
+def of_table(path: Path, text: str, table: dict[str, Any], section: str) -> list[Wish]:
+    """What a table of tox's says.
+
+    Args:
+        path: of the file.
+        text: of the file.
+        table: ``tool.tox`` of ``pyproject.toml``, or all of ``tox.toml``.
+        section: the table's name.
+    """
+    legacy = table.get("legacy_tox_ini")
+    if isinstance(legacy, str) and len(table) == 1:
+        return of_parser(path, text, parsed(path, legacy), "tox")
+    listed, unknown = _listed(table.get("env_list"))
+    homes = {name: f"env_base.{base}" for base, name in _generated(table_under(table, "env_base"))}
+    homes |= {name: f"env.{name}" for name in table_under(table, "env")}
+    sections = {
+        f"{kind}.{name}": _plain_table(told)
+        for kind in ("env", "env_base")
+        for name, told in table_under(table, kind).items()
+    }
+    sections["env_run_base"] = _plain_table(table.get("env_run_base"))
+    config = Config(listed, unknown, homes, sections, "env.", "env_run_base")
+    dot = f"{section}." if section else ""
+
+    def line(part: str, keys: Iterable[str]) -> int:
+        return line_of(text, f"{dot}{part}" if part else section, *keys)
+
+    return wanted(path, config, line)
+
+
+def _plain_table(told: object) -> dict[str, str]:
+    """The keys of a TOML table that matter here, as an INI file would have them."""
+    table = told if isinstance(told, dict) else {}
+    return {key: _text(table[key]) for key in (*BASE, *DEFAULT, "base") if key in table}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return "\n".join(map(_text, value))
+    return value if isinstance(value, str) else _NOT_PLAIN
+
+
+def _listed(told: object) -> tuple[list[str], list[str]]:
+    """The environments of a TOML ``env_list``, and what is not known of it."""
+    names: list[str] = []
+    unknown = []
+    for item in told if isinstance(told, list) else ():
+        if isinstance(item, str):
+            names.append(item)
+        elif isinstance(item, dict) and "product" in item:
+            left_out = item.get("exclude") or []
+            names += [name for name in _product("", item["product"]) if name not in left_out]
+        elif (group := _group(item)) is not None:
+            names += group
+        else:
+            unknown.append(str(item))
+    return list(dict.fromkeys(names))[:MOST], unknown
+
+
+def _generated(bases: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """Each base of ``env_base`` with the names of environments that it makes."""
+    for base, table in bases.items():
+        factors = under(table, "factors")
+        nested = isinstance(factors, list) and factors and isinstance(factors[0], list | dict)
+        for name in _product(base, factors if nested else [factors]):
+            yield base, name
+
+
+def _product(base: str, groups: object) -> list[str]:
+    """Names of each factor of one group with each of the others."""
+    expanded = [_group(group) or [] for group in groups] if isinstance(groups, list) else []
+    count = 1
+    for group in expanded:
+        count *= len(group)
+    if not expanded or count > MOST:
+        return []
+    return ["-".join((*([base] if base else []), *names)) for names in product(*expanded)]
+
+
+def _group(told: object) -> list[str] | None:
+    """Factors of a list, of ``{prefix = "py3", start = 11, stop = 13}`` or of ``{name = either}``."""
+    if isinstance(told, list):
+        return [each for each in told if isinstance(each, str)]
+    if not isinstance(told, dict):
+        return None
+    if "prefix" in told:
+        ends = told.get("start"), told.get("stop")
+        numbers = span(*(each if isinstance(each, int) else None for each in ends))
+        return [f"{told['prefix']}{number}" for number in numbers]
+    if len(told) == 1:
+        (inner,) = told.values()
+        return _group(inner.get("values", inner) if isinstance(inner, dict) else inner)
+    return None
