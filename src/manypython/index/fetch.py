@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from packaging.version import Version
+
 from manypython.archives.members import sha256
 from manypython.index import host, store
 from manypython.index.installed import Installed, lock, locked
 from manypython.index.model import Build, File, read
-from manypython.index.select import select
+from manypython.index.select import finals, select
 from manypython.index.settings import Settings, cache_home, data_home, without_login
 from manypython.index.transport import Place
 from manypython.model.errors import DownloadError, ManypythonError, OutputError, TrustError, UsageError
@@ -43,10 +45,20 @@ def fetch(request: str, settings: Settings, reporter: Reporter) -> Installed:
         ManypythonError: any of UsageError, DownloadError, TrustError, NoBuildError, ArchiveError,
             OutputError, as their classes say.
     """
-    spec, target = Spec.parse(request), Target.parse(settings.target) if settings.target else None
+    spec, target = Spec.parse(request), _target(settings)
     entries, signed, source = available(settings, reporter)
     build = select(entries, spec, host.platform_tags(target), _level(target), source)
     return _got(build, settings, reporter, signed=signed, runs=target is None)
+
+
+def versions(settings: Settings, reporter: Reporter) -> list[Version]:
+    """Final releases that the index has for this machine, or the target that is set, newest first.
+
+    Raises:
+        UsageError, TrustError, DownloadError: as ``available``.
+    """
+    target = _target(settings)
+    return finals(available(settings, reporter)[0], host.platform_tags(target), _level(target))
 
 
 def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, Any]], bool, str]:
@@ -171,6 +183,10 @@ def _first(settings: Settings, ask: Callable[[Place], _T]) -> _T:
         raise last
     worst = next((error for error in errors if isinstance(error, TrustError)), last)
     raise type(worst)("; ".join(error.message for error in errors), remedy=worst.remedy)
+
+
+def _target(settings: Settings) -> Target | None:
+    return Target.parse(settings.target) if settings.target else None
 
 
 def _level(target: Target | None) -> int:

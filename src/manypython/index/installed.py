@@ -142,12 +142,12 @@ def obtained(
         ManypythonError: any of UsageError, DownloadError, TrustError, NoBuildError, ArchiveError,
             OutputError, as their classes say.
     """
-    found = None if upgrade else _here(request, settings)
+    found = None if upgrade else here(request, settings)
     if found is None:
         asked = zlib.crc32(f"{request}\n{settings.target}\n{settings.index}".encode())
         # a hundred processes that want the same wait for the first before they import what it needs
         with lock(settings.store_dir, f"request-{asked:08x}"):
-            found = None if upgrade else _here(request, settings)
+            found = None if upgrade else here(request, settings)
             if found is None:
                 from manypython.index.fetch import fetch
 
@@ -159,7 +159,7 @@ def obtained(
     return found
 
 
-def _here(request: str, settings: Settings) -> Installed | None:
+def here(request: str, settings: Settings) -> Installed | None:
     """The interpreter in the store that answers a request, if it is from the index that is set."""
     unsigned = settings.allow_unsigned or not settings.index
     return find(settings.store_dir, request, target=settings.target, index=settings.index, unsigned=unsigned)
