@@ -58,7 +58,7 @@ def install(folder: Path, *, force: bool, dry_run: bool) -> Path:
         OutputError: a folder cannot be written.
     """
     script, record = folder.absolute() / "pyenv", root() / _RECORD
-    if script.exists() and not _is_ours(script):
+    if os.path.lexists(script) and not _is_ours(script):
         raise UsageError(f"{script}: is there already, and not ours", remedy="name another folder with --to")
     if not record.exists() and root().is_dir() and any(root().iterdir()):
         raise UsageError(

@@ -50,6 +50,7 @@ def test_the_page(
     assert run(env, "pipenv", "run", "python", "-c", BASE, cwd=tmp_path) == f"{base}\n"
 
 
+@pytest.mark.slow
 def test_pipenv_has_pyenv_install_it(
     definition: Path, pyenv: Path, tool: Callable[..., Path], tmp_path: Path
 ) -> None:

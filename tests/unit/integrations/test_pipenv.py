@@ -58,6 +58,9 @@ def test_what_is_not_ours_stays(home: Path, tmp_path: Path, monkeypatch: pytest.
     taken.chmod(0o755)
     with pytest.raises(UsageError, match="is there already, and not ours"):
         shim(taken.parent)
+    (tmp_path / "pyenv").symlink_to("nowhere")
+    with pytest.raises(UsageError, match="is there already, and not ours"):
+        shim(tmp_path)
     monkeypatch.setenv("PATH", f"{taken.parent}:/bin")
     with pytest.raises(UsageError, match="a pyenv is on PATH"):
         shim(home / "bin")
