@@ -50,6 +50,7 @@ _COMMANDS = {
     "publish": ("publishing", "add archives to a static site that every tool can fetch from"),
     "keys": ("publishing", "make, rotate and show the keys that sign a site's index"),
     "serve": ("publishing", "try a site out: serve it on the loopback interface"),
+    "pyenv-shim": ("shim", "let pipenv fetch interpreters: a small pyenv that answers what it asks"),
 }
 """Each command's module and what it does."""
 

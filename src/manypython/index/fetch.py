@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from packaging.version import Version
+
 from manypython.archives.members import sha256
 from manypython.index import host, store
 from manypython.index.installed import Installed, lock, locked
 from manypython.index.model import Build, File, read
-from manypython.index.select import select
+from manypython.index.select import finals, select
 from manypython.index.settings import Settings, cache_home, data_home, without_login
 from manypython.index.transport import Place
 from manypython.model.errors import DownloadError, ManypythonError, OutputError, TrustError, UsageError
@@ -49,7 +51,7 @@ def fetch(requests: Sequence[str], settings: Settings, reporter: Reporter) -> li
         ManypythonError: any of UsageError, DownloadError, TrustError, NoBuildError, ArchiveError,
             OutputError, as their classes say.
     """
-    target = Target.parse(settings.target) if settings.target else None
+    target = _target(settings)
     specs = [Spec.parse(request) for request in requests]
     entries, signed, source = available(settings, reporter)
     tags, level = host.platform_tags(target), _level(target)
@@ -62,6 +64,16 @@ def fetch(requests: Sequence[str], settings: Settings, reporter: Reporter) -> li
         found[build.key] or _got(*wanted[build.key], settings, reporter, origin, runs=target is None)
         for build in builds
     ]
+
+
+def versions(settings: Settings, reporter: Reporter) -> list[Version]:
+    """Final releases that the index has for this machine, or the target that is set, newest first.
+
+    Raises:
+        UsageError, TrustError, DownloadError: as ``available``.
+    """
+    target = _target(settings)
+    return finals(available(settings, reporter)[0], host.platform_tags(target), _level(target))
 
 
 def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, Any]], bool, str]:
@@ -241,6 +253,10 @@ def _first(settings: Settings, ask: Callable[[Place], _T]) -> _T:
         raise last
     worst = next((error for error in errors if isinstance(error, TrustError)), last)
     raise type(worst)("; ".join(error.message for error in errors), remedy=worst.remedy)
+
+
+def _target(settings: Settings) -> Target | None:
+    return Target.parse(settings.target) if settings.target else None
 
 
 def _level(target: Target | None) -> int:

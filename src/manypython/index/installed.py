@@ -142,12 +142,12 @@ def obtained(
         ManypythonError: any of UsageError, DownloadError, TrustError, NoBuildError, ArchiveError,
             OutputError, as their classes say.
     """
-    found = {} if upgrade else _here(requests, settings)
+    found = {} if upgrade else here(requests, settings)
     if missing := [request for request in dict.fromkeys(requests) if request not in found]:
         asked = zlib.crc32("\n".join((*missing, settings.target, settings.index)).encode())
         # a hundred processes that want the same wait for the first before they import what it needs
         with lock(settings.store_dir, f"request-{asked:08x}"):
-            found |= {} if upgrade else _here(missing, settings)
+            found |= {} if upgrade else here(missing, settings)
             if missing := [request for request in missing if request not in found]:
                 from manypython.index.fetch import fetch
 
@@ -160,7 +160,7 @@ def obtained(
     return [found[request] for request in requests]
 
 
-def _here(requests: Sequence[str], settings: Settings) -> dict[str, Installed]:
+def here(requests: Sequence[str], settings: Settings) -> dict[str, Installed]:
     """What the store has for these requests, if it is from the index that is set."""
     unsigned = settings.allow_unsigned or not settings.index
     found = {

@@ -37,23 +37,37 @@ def select(
         DownloadError: the entry that would be chosen is wrong.
     """
     ranks = {tag: -rank for rank, tag in enumerate(tags)}
-    fitting = [
+    found = _fitting(entries, spec.variant, tags, level)
+    versions = spec.among({_known(entry) for _, entry in found})
+    if not versions:
+        raise _none(entries, spec, tags)
+    number, entry = max(
+        ((number, entry) for number, entry in found if _known(entry) == versions[0]),
+        key=lambda pair: (str(pair[1].get("build")), pair[1]["level"], ranks[pair[1]["platform_tag"]]),
+    )
+    return build(entry, f"{source}: builds[{number}]")
+
+
+def finals(entries: Sequence[dict[str, Any]], tags: Sequence[str], level: int) -> list[Version]:
+    """The final releases that a machine can have as plain builds, newest first; arguments as above."""
+    found = {_known(entry) for _, entry in _fitting(entries, "", tags, level)}
+    return sorted((version for version in found if not version.is_prerelease), reverse=True)
+
+
+def _fitting(
+    entries: Sequence[dict[str, Any]], variant: str, tags: Sequence[str], level: int
+) -> list[tuple[int, dict[str, Any]]]:
+    """The entries that a machine can run, each with its place in the index."""
+    takes = set(tags)
+    return [
         (number, entry)
         for number, entry in enumerate(entries)
-        if entry.get("platform_tag") in ranks
-        and entry.get("variant") == spec.variant
+        if entry.get("platform_tag") in takes
+        and entry.get("variant") == variant
         and isinstance(entry.get("level"), int)
         and entry["level"] <= level
         and _version(entry.get("version")) is not None
     ]
-    versions = spec.among({_known(entry) for _, entry in fitting})
-    if not versions:
-        raise _none(entries, spec, tags)
-    number, entry = max(
-        ((number, entry) for number, entry in fitting if _known(entry) == versions[0]),
-        key=lambda pair: (str(pair[1].get("build")), pair[1]["level"], ranks[pair[1]["platform_tag"]]),
-    )
-    return build(entry, f"{source}: builds[{number}]")
 
 
 @functools.lru_cache(maxsize=4096)

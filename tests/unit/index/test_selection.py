@@ -17,7 +17,7 @@ from packaging.version import Version
 from manypython.cli import main
 from manypython.index import host, model, settings
 from manypython.index.installed import RECEIPT, find, installed
-from manypython.index.select import select
+from manypython.index.select import finals, select
 from manypython.model.errors import DownloadError, NoBuildError, UsageError
 from manypython.model.identifier import Spec
 from manypython.model.target import Target
@@ -140,6 +140,7 @@ def test_the_best_for_a_machine(request_: str, chosen: str) -> None:
         entry("3.12.9", "manylinux_2_17_x86_64", build=20261201),
     ]
     assert select(entries, Spec.parse(request_), GNU, 3, "here").key == chosen
+    assert [str(version) for version in finals(entries, GNU, 3)] == ["3.13.15", "3.12.9"]
 
 
 def test_musl_and_older_machines_get_theirs() -> None:

@@ -1,0 +1,57 @@
+"""The command of a small pyenv, for pipenv."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from manypython.integrations import pipenv
+
+
+def shim_install(arguments: argparse.Namespace) -> int:
+    """Write a ``pyenv`` that answers what pipenv asks."""
+    script = pipenv.install(arguments.to, force=arguments.force, dry_run=arguments.dry_run)
+    print(f"{'would write' if arguments.dry_run else 'wrote'} {script}, for interpreters in {pipenv.root()}")
+    if str(script.parent) not in os.get_exec_path():
+        print(f'note: pipenv needs it on PATH: export PATH="{script.parent}:$PATH"', file=sys.stderr)
+    return 0
+
+
+def shim_remove(_: argparse.Namespace) -> int:
+    """Remove it and its links."""
+    for path in pipenv.remove():
+        print(f"removed {path}")
+    return 0
+
+
+def shim_run(arguments: argparse.Namespace) -> int:
+    """Answer for it."""
+    if said := pipenv.answer(arguments.words[1:]):
+        print(said)
+    return 0
+
+
+_BIN = Path("~/.local/bin").expanduser()
+_WORDS = {"nargs": argparse.REMAINDER, "metavar": "pyenv WORD ...", "help": "what pyenv was asked"}
+COMMANDS = {
+    "pyenv-shim": {
+        "install": (
+            "write a small pyenv that answers what pipenv asks",
+            shim_install,
+            "manypython pyenv-shim install",
+            "manypython pyenv-shim install --to /usr/local/bin",
+            ("--to", {"type": Path, "metavar": "DIR", "default": _BIN, "help": f"on PATH (default {_BIN})"}),
+            ("--force", {"action": "store_true", "help": "although another pyenv is on PATH"}),
+            ("--dry-run", {"action": "store_true", "help": "say what would be written and change nothing"}),
+        ),
+        "remove": ("remove it, and its links", shim_remove, "manypython pyenv-shim remove"),
+        "run": (
+            "answer as the small pyenv: it calls this",
+            shim_run,
+            "manypython pyenv-shim run pyenv install --list",
+            ("words", _WORDS),
+        ),
+    },
+}

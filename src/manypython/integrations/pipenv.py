@@ -1,0 +1,214 @@
+"""pipenv: a small ``pyenv`` that answers what pipenv asks of one, with interpreters of ours.
+
+pipenv has no way to fetch an interpreter but ``pyenv install``, and looks afterwards into
+``versions/*/bin`` of pyenv's folder (``~/.pyenv``, or ``PYENV_ROOT``), provided that a ``pyenv``
+is on PATH. So there is a script of that name, and in that folder a link for each interpreter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from manypython import __version__, fetch
+from manypython.index.installed import here, installed
+from manypython.index.settings import read
+from manypython.model.errors import ManypythonError, NoBuildError, OutputError, UsageError
+from manypython.progress import Lines
+
+_RECORD = "manypython-shim"
+"""In pyenv's folder: it is ours, and the script stands where this says."""
+_MARK = "# Made by: manypython pyenv-shim install"
+_SCRIPT = """\
+#!/bin/sh
+{mark}
+python={python}
+if [ ! -x "$python" ]; then
+  echo "pyenv: $python is gone; run again: manypython pyenv-shim install" >&2
+  exit 1
+fi
+exec "$python" -P -m manypython pyenv-shim run pyenv "$@"
+"""
+_VERSION = re.compile(r"3\.\d+(\.\d+)?")
+_PATIENCE = 4.0
+"""Seconds for each attempt to have the list: pipenv gives up after 30."""
+_KNOWN = "install --list, install [-s] VERSION, versions [--bare], prefix VERSION, root, --version"
+
+
+def root() -> Path:
+    """Pyenv's folder, as pipenv finds it."""
+    return Path(os.path.expandvars(os.environ.get("PYENV_ROOT") or "~/.pyenv")).expanduser().absolute()
+
+
+def install(folder: Path, *, force: bool, dry_run: bool) -> Path:
+    """Write the script; returns its path.
+
+    Args:
+        folder: where the script goes, which should be on PATH.
+        force: although another pyenv is on PATH.
+        dry_run: find out whether it can be done, and do nothing.
+
+    Raises:
+        UsageError: a pyenv, or something else that is not ours, is there already.
+        OutputError: a folder cannot be written.
+    """
+    script, record = folder.absolute() / "pyenv", root() / _RECORD
+    if os.path.lexists(script) and not _is_ours(script):
+        raise UsageError(f"{script}: is there already, and not ours", remedy="name another folder with --to")
+    if not record.exists() and root().is_dir() and any(root().iterdir()):
+        raise UsageError(
+            f"{root()}: belongs to a pyenv",
+            remedy="let that pyenv install the site's definitions, or set PYENV_ROOT to another folder",
+        )
+    if (before := _recorded()) and before != script and _is_ours(before):
+        raise UsageError(f"{before}: the shim stands there", remedy="manypython pyenv-shim remove")
+    other = shutil.which("pyenv")
+    if other and not force and not _is_ours(Path(other)):
+        raise UsageError(
+            f"{other}: a pyenv is on PATH",
+            remedy="let it install the site's definitions, or add --force and put the shim before it on PATH",
+        )
+    if not dry_run:
+        _write(record, f"{script}\n", 0o644)
+        _write(script, _SCRIPT.format(mark=_MARK, python=shlex.quote(sys.executable)), 0o755)
+    return script
+
+
+def remove() -> list[Path]:
+    """Remove the script, its links and their folder; returns what was removed.
+
+    Raises:
+        UsageError: there is no shim.
+        OutputError: something cannot be removed.
+    """
+    script = _recorded()
+    if script is None:
+        raise UsageError(f"{root()}: is not the shim's", remedy="set PYENV_ROOT as it was set for install")
+    gone = [path for path in _links() if _is_link_of_ours(path)]
+    gone += [script] if _is_ours(script) else []
+    gone.append(root() / _RECORD)
+    for path in gone:
+        try:
+            path.unlink()
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be removed: {error.strerror}") from None
+    for folder in (root() / "versions", root()):
+        with contextlib.suppress(OSError):  # there is something else in it
+            folder.rmdir()
+    return gone
+
+
+def answer(words: list[str]) -> str:
+    """What pyenv would print.
+
+    Args:
+        words: its arguments.
+
+    Raises:
+        ManypythonError: it is nothing that is answered here, or the interpreter cannot be had.
+    """
+    match words:
+        case ["install", "--list" | "-l"]:
+            return "\n".join(["Available versions:", *(f"  {version}" for version in _available())])
+        case ["install", version] | ["install", "-s" | "--skip-existing", version]:
+            return _installed(version)
+        case ["versions"] | ["versions", "--bare"]:
+            return "\n".join(f"{'' if words[1:] else '  '}{link.name}" for link in _links())
+        case ["prefix", version]:
+            return str(_link(version))
+        case ["root"]:
+            return str(root())
+        case ["--version" | "-v"]:
+            return f"pyenv {__version__} (manypython)"
+    raise ManypythonError(
+        f"pyenv: {shlex.join(words) or 'no command'}: this is manypython's shim and answers {_KNOWN}",
+        remedy="install the real pyenv for the rest; manypython pyenv-shim remove",
+    )
+
+
+def _available() -> list[str]:
+    """Final releases for this machine: of the index, or offline of the store. pipenv knows no others."""
+    settings = read()
+    if settings.offline:
+        store = installed(settings.store_dir)
+        found = {each.version for each in store if each.is_final and here((each.version,), settings)}
+    else:
+        from manypython.index.fetch import versions  # noqa: PLC0415  (its imports take longer than all the rest)
+
+        settings.timeout = min(settings.timeout, _PATIENCE)
+        found = set(map(str, versions(settings, Lines(_say))))
+    return sorted(found, key=lambda version: tuple(map(int, version.split("."))))
+
+
+def _installed(version: str) -> str:
+    if not _VERSION.fullmatch(version):
+        raise UsageError(f"pyenv: {version}: no version that is known here", remedy="3.13 or 3.13.5")
+    if _recorded() is None:
+        raise UsageError(f"{root()}: is not the shim's", remedy="manypython pyenv-shim install")
+    found = fetch(version, say=_say)
+    link = root() / "versions" / found.version
+    if os.path.lexists(link) and not _is_link_of_ours(link):
+        raise UsageError(f"{link}: is there already, and not ours", remedy="remove it")
+    scratch = link.with_name(f".{link.name}.{os.getpid()}")
+    try:
+        link.parent.mkdir(exist_ok=True)
+        scratch.symlink_to(found.folder)
+        scratch.replace(link)
+    except OSError as error:
+        raise OutputError(f"{link}: cannot be written: {error.strerror}") from None
+    return f"Python {found.version} is in {link}, which leads to {found.folder}"
+
+
+def _links() -> list[Path]:
+    """The versions that stand in pyenv's folder."""
+    with contextlib.suppress(OSError):
+        return sorted(path for path in (root() / "versions").iterdir() if not path.name.startswith("."))
+    return []
+
+
+def _link(version: str) -> Path:
+    for link in _links():
+        if link.name == version:
+            return link
+    raise NoBuildError(f"pyenv: {version} is not installed", remedy=f"pyenv install {shlex.quote(version)}")
+
+
+def _is_link_of_ours(path: Path) -> bool:
+    """Whether it leads, or led, to an interpreter of that version in a store."""
+    return path.is_symlink() and path.readlink().name.startswith(f"cpython-{path.name}+")
+
+
+def _recorded() -> Path | None:
+    """Where the script stands; None where pyenv's folder is not ours."""
+    try:
+        return Path((root() / _RECORD).read_text(encoding="utf-8").rstrip("\n"))
+    except OSError:
+        return None
+
+
+def _is_ours(script: Path) -> bool:
+    try:
+        return _MARK.encode() in script.read_bytes()
+    except OSError:
+        return False
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """Write a file whole or not at all."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(text, encoding="utf-8")
+        scratch.chmod(mode)
+        scratch.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
