@@ -24,7 +24,7 @@ from manypython import fetch
 from manypython.model.errors import ManypythonError
 
 _ASKED = "_resolved_interpreter"
-"""The property that nox reads when it is about to make an environment; nox has it since 2018."""
+"""The property that nox reads when it is about to make an environment."""
 
 
 class Interpreter(str):
