@@ -1,4 +1,8 @@
-"""What to type into each tool to have it take its interpreters from a site."""
+"""What to paste into each tool to have it take its interpreters from a site.
+
+The site's page shows it, and ``manypython integrate``. Each tool has a page in
+``docs/integrations``, which begins with the same lines and whose commands are tested.
+"""
 
 from __future__ import annotations
 
@@ -16,101 +20,143 @@ class Command:
     """One tool."""
 
     tool: str
+    """One word, as ``manypython integrate`` takes it."""
     says: str
-    """What happens, and what to know about it."""
+    """What happens, in a short sentence, then what to know about it."""
     text: str
     """Lines to copy."""
 
 
+@dataclass(frozen=True)
+class _Site:
+    """What the lines have to name."""
+
+    base: str
+    """With a slash at its end."""
+    trust: str
+    """``sha256:HEX``; empty: nobody signs the index."""
+    short: str
+    """``3.13``."""
+    build: Build
+
+    @property
+    def options(self) -> str:
+        """Of ``manypython fetch``."""
+        trust = f"--trust {self.trust}" if self.trust else "--allow-unsigned"
+        return f"--index {shlex.quote(self.base)} {trust}"
+
+    @property
+    def exports(self) -> str:
+        """For what runs manypython by itself."""
+        trust = f"MANYPYTHON_TRUST={self.trust}" if self.trust else "MANYPYTHON_ALLOW_UNSIGNED=1"
+        return f"export MANYPYTHON_INDEX={shlex.quote(self.base)} {trust}"
+
+    @property
+    def uv(self) -> str:
+        """For what runs uv by itself."""
+        return f"export UV_PYTHON_DOWNLOADS_JSON_URL={shlex.quote(f'{self.base}uv/downloads.json')}"
+
+    @property
+    def definition(self) -> str:
+        """For what runs pyenv's python-build by itself."""
+        full = self.build.version
+        return (
+            "mkdir -p ~/.pyenv-definitions\n"
+            f"curl -fsSLo ~/.pyenv-definitions/{full} {shlex.quote(f'{self.base}python-build/{full}')}\n"
+            "export PYTHON_BUILD_DEFINITIONS=~/.pyenv-definitions"
+        )
+
+    def linked(self, then: str) -> str:
+        """For what looks where uv keeps its interpreters."""
+        return f"pip install manypython\nmanypython fetch {self.short} --store uv {self.options}\n{then}"
+
+
 def commands(index: Index, trust: str = "") -> tuple[Command, ...]:
-    """The tools in the order they are shown; none where the site has no final release."""
+    """The tools in the order they are shown; none where the site has no final release.
+
+    Args:
+        index: the builds; its base URL is what tools are told.
+        trust: what users pin, ``sha256:HEX``; empty: nobody signs the index.
+    """
     found = latest(index)
     if not found:
         return ()
     (major, minor), builds = next(iter(found.items()))
     build = builds.get(Architecture.X86_64) or next(iter(builds.values()))
-    base, short, full = index.base_url, f"{major}.{minor}", str(build.version)
+    site = _Site(index.base_url, trust, f"{major}.{minor}", build)
     return (
-        _ours(base, short, trust),
-        *_through_uv(base, short),
-        *_others(base, short, full),
-        _by_hand(base, build),
+        *_runners(site),
+        *_version_managers(site),
+        *_project_managers(site),
+        *_services(site),
+        _by_hand(site),
     )
 
 
-def _ours(base: str, short: str, trust: str) -> Command:
-    pin = f"--trust {trust}" if trust else "--allow-unsigned"
-    return Command(
-        "manypython",
-        "Takes the build that fits this machine best and prints the path of its interpreter. Afterwards "
-        f"manypython fetch {short} is enough. Add --store uv, and uv, tox, nox and virtualenv see it too.",
-        f"pip install manypython\nmanypython fetch {short} --index {shlex.quote(base)} {pin}",
-    )
-
-
-def _through_uv(base: str, short: str) -> tuple[Command, ...]:
-    """uv, and what asks uv."""
-    export = f"export UV_PYTHON_DOWNLOADS_JSON_URL={shlex.quote(f'{base}uv/downloads.json')}\n"
-    factor = f"py{short.replace('.', '')}"
+def _runners(site: _Site) -> tuple[Command, ...]:
+    """Ours, and what runs a project on several versions."""
+    factor = f"py{site.short.replace('.', '')}"
+    pin = f"\nmanypython_trust = {site.trust}" if site.trust else ""
+    unsigned = "" if site.trust else " The site is not signed: set MANYPYTHON_ALLOW_UNSIGNED=1."
     return (
+        Command(
+            "manypython",
+            "Takes the build that fits this machine best and prints the path of its interpreter. Afterwards "
+            f"manypython fetch {site.short} is enough. Add --store uv, and uv, tox, nox and virtualenv see "
+            "it too.",
+            f"pip install manypython\nmanypython fetch {site.short} {site.options}",
+        ),
         Command(
             "uv",
             "Its list of downloads is replaced by this site's. Where builds differ in the glibc they want, "
             "there is a list for each: uv/downloads-manylinux_X_Y.json.",
-            f"{export}uv python install {short}",
+            f"{site.uv}\nuv python install {site.short}",
         ),
         Command(
             "tox",
-            "With tox-uv, an environment's interpreter is downloaded when it is first wanted.",
-            f"pip install tox tox-uv\n{export}tox -e {factor}",
+            "An environment's interpreter is fetched when it is first wanted. Lines of tox.ini; tox installs "
+            f"the plug-in by itself.{unsigned}",
+            f"[tox]\nrequires = manypython\nmanypython_index = {site.base}{pin}",
+        ),
+        Command(
+            "tox-uv",
+            "With tox-uv, uv downloads an environment's interpreter when it is first wanted.",
+            f"{site.uv}\ntox run -e {factor}",
         ),
         Command(
             "nox",
-            "With uv as its backend, a session's interpreter is downloaded when it is first wanted.",
-            f"pip install nox uv\n{export}nox --force-venv-backend uv",
+            "A session's interpreter is fetched when the session runs. In the noxfile: from "
+            "manypython.integrations.nox import interpreter, then "
+            f'@nox.session(python=interpreter("{site.short}")).',
+            f"pip install nox manypython\n{site.exports}\nnox -s tests-{site.short}",
+        ),
+        Command(
+            "virtualenv",
+            "What the machine does not have is fetched. Needs manypython beside virtualenv.",
+            f"{site.exports}\nexport VIRTUALENV_DISCOVERY=manypython\nvirtualenv -p {site.short} .venv",
         ),
     )
 
 
-def _others(base: str, short: str, full: str) -> tuple[Command, ...]:
-    """Tools with a way of their own."""
-    bare = base.rstrip("/")
+def _version_managers(site: _Site) -> tuple[Command, ...]:
+    full = site.build.version
     replacements = json.dumps(
         {
-            "https://mise-versions.jdx.dev": bare,
-            f"https://github.com/astral-sh/{POOL}": f"{base}{POOL}",
+            "https://mise-versions.jdx.dev": site.base.rstrip("/"),
+            f"https://github.com/astral-sh/{POOL}": f"{site.base}{POOL}",
         },
         indent=1,
-    )
-    definition = (
-        "mkdir -p ~/.pyenv-definitions\n"
-        f"curl -fsSLo ~/.pyenv-definitions/{full} {shlex.quote(f'{base}python-build/{full}')}\n"
-        "export PYTHON_BUILD_DEFINITIONS=~/.pyenv-definitions\n"
     )
     return (
         Command(
             "pyenv",
             "A definition of this site goes before pyenv's own of the same version: nothing is compiled.",
-            f"{definition}pyenv install {full}",
+            f"{site.definition}\npyenv install {full}",
         ),
         Command(
-            "pipenv",
-            "Installs through pyenv, which must be on PATH.",
-            f"{definition}PIPENV_YES=1 pipenv --python {full}",
-        ),
-        Command(
-            "hatch",
-            "One variable for each minor version; hatch checks no checksum, so let the site be https.",
-            f"curl -fsSLO {shlex.quote(f'{base}hatch.env')}\n. ./hatch.env\nhatch python install {short}",
-        ),
-        Command(
-            "pipx",
-            "pipx believes its list for 30 days from the time in it, so the time of the download is put in.",
-            'list="$(pipx environment --value PIPX_HOME)/py/index.json"\n'
-            'mkdir -p "$(dirname "$list")"\n'
-            f"curl -fsSL {shlex.quote(f'{base}pipx/index.json')} |\n"
-            '  sed "s/\\"fetched\\": [0-9]*/\\"fetched\\": $(date +%s)/" > "$list"\n'
-            f"PIPX_FETCH_PYTHON=missing pipx install --python {short} cowsay",
+            "asdf",
+            "Its plug-in for Python runs pyenv's python-build, which takes this site's definition.",
+            f"{site.definition}\nasdf install python {full}",
         ),
         Command(
             "mise",
@@ -121,22 +167,75 @@ def _others(base: str, short: str, full: str) -> tuple[Command, ...]:
             f"export MISE_URL_REPLACEMENTS={shlex.quote(replacements)}\n"
             f"mise install python@{full}",
         ),
+    )
+
+
+def _project_managers(site: _Site) -> tuple[Command, ...]:
+    says = "Fetched once, it is found where uv keeps its interpreters."
+    return (
         Command(
-            "setup-python",
-            "For GitHub Actions, with actions/setup-python 7.1 or newer.",
-            f'- uses: actions/setup-python@v7\n  with:\n    python-version: "{short}"\n    mirror: {bare}',
+            "pipenv",
+            "Installs what it does not find, through a small pyenv that manypython brings. Where pyenv "
+            "itself is installed, let it have the site's definitions instead.",
+            f"pip install pipenv manypython\n{site.exports}\nmanypython pyenv-shim install\n"
+            'export PATH="$HOME/.local/bin:$PATH"\n'
+            f"PIPENV_YES=1 pipenv --python {site.short} install",
+        ),
+        Command(
+            "hatch", f'{says} In pyproject.toml: python = "{site.short}".', site.linked("hatch env create")
+        ),
+        Command("pdm", says, site.linked(f"pdm use {site.short} && pdm install")),
+        Command("poetry", says, site.linked(f"poetry env use {site.short} && poetry install")),
+        Command(
+            "pipx",
+            "An application gets the interpreter of this path. pipx takes an empty path for its own "
+            "interpreter.",
+            f'pip install manypython\npython="$(manypython fetch {site.short} {site.options})" && \\\n'
+            '  pipx install --python "$python" cowsay',
+        ),
+        Command(
+            "pre-commit",
+            f"{says} In .pre-commit-config.yaml: default_language_version: python: python{site.short}.",
+            site.linked("pre-commit run --all-files"),
         ),
     )
 
 
-def _by_hand(base: str, build: Build) -> Command:
+def _services(site: _Site) -> tuple[Command, ...]:
+    trust = f"\n    trust: {site.trust}" if site.trust else ""
+    return (
+        Command(
+            "github-actions",
+            "manypython's own action puts interpreters on PATH. Name the copy of it that you use, and the "
+            "commit that you looked at.",
+            f"- uses: OWNER/manypython/.github/actions/setup@COMMIT\n  with:\n"
+            f'    python-version: "{site.short}"\n'
+            f"    index: {site.base}{trust}",
+        ),
+        Command(
+            "setup-python",
+            "actions/setup-python 7.1 or newer takes interpreters from here.",
+            f'- uses: actions/setup-python@v7\n  with:\n    python-version: "{site.short}"\n'
+            f"    mirror: {site.base.rstrip('/')}",
+        ),
+        Command(
+            "heroku",
+            "An app's interpreter comes from here, by the buildpack in buildpacks/python of manypython's "
+            "repository; name your copy of it.",
+            f"heroku config:set MANYPYTHON_INDEX={shlex.quote(site.base)}\n"
+            "heroku buildpacks:set https://git.example.org/me/python-buildpack.git",
+        ),
+    )
+
+
+def _by_hand(site: _Site) -> Command:
     """Nothing but what every machine has."""
-    archive = build.archive
+    archive = site.build.archive
     name = shlex.quote(archive.name)
     return Command(
-        "curl and tar",
-        f"For {build.target.architecture}; unpack it anywhere, and move it later if you like.",
-        f"curl -fsSLo {name} \\\n  {shlex.quote(base + archive.url)}\n"
+        "curl",
+        f"For {site.build.target.architecture}; unpack it anywhere, and move it later if you like.",
+        f"curl -fsSLo {name} \\\n  {shlex.quote(site.base + archive.url)}\n"
         f"echo '{archive.sha256}  {archive.name}' | sha256sum -c\n"
         f"tar -xzf {name}\npython/bin/python3 --version",
     )
