@@ -56,11 +56,11 @@ obtain() {
   done <<<"$PYTHON_VERSION"
 }
 
+# By the runner's pip: making one for each job would take as long as all the rest.
 install() {
-  "$1" -m venv "$home/tool" >"$log" 2>&1 ||
-    fail "the runner's $1 makes no virtual environment (install python3-venv): $(tail -n 1 "$log")"
-  "$home/tool/bin/python" -m pip install --quiet --disable-pip-version-check "$sources" >"$log" 2>&1 ||
-    fail "manypython cannot be installed (pip must reach a package index): $(tail -n 1 "$log")"
+  { "$1" -m venv --without-pip "$home/tool" &&
+    "$1" -m pip --python "$home/tool/bin/python" install --quiet --no-compile --disable-pip-version-check "$sources"; } >"$log" 2>&1 ||
+    fail "manypython cannot be installed with $1: $(tail -n 1 "$log") (it takes pip 22.3 or newer, and a package index)"
 }
 
 # What the steps after this one see.

@@ -118,6 +118,15 @@ def host() -> Path:
     return Path(sys.base_prefix, "bin")
 
 
+@pytest.fixture
+def ready(host: Path, tool: Callable[..., Path], tmp_path: Path) -> Job:
+    """A job that has manypython already."""
+    job = Job.begin(tmp_path / "job", host)
+    (job.folder / "temp/manypython").mkdir()
+    (job.folder / "temp/manypython/tool").symlink_to(tool("manypython").parent)
+    return job
+
+
 def test_the_action_from_nothing_and_from_the_cache(served: Served, host: Path, tmp_path: Path) -> None:
     given = pasted("manypython/.github/actions/setup@", served)
     job = Job.begin(tmp_path / "job", host)
@@ -150,17 +159,12 @@ def test_the_action_from_nothing_and_from_the_cache(served: Served, host: Path, 
     assert "iniconfig" not in job.run("pip", "list")
 
 
-def test_the_action_from_a_folder_and_what_it_says_when_it_cannot(
-    served: Served, host: Path, tool: Callable[..., Path], tmp_path: Path
-) -> None:
-    job = Job.begin(tmp_path / "job", host)
-    (job.folder / "temp/manypython").mkdir()
-    (job.folder / "temp/manypython/tool").symlink_to(tool("manypython").parent)
-    job.env |= {"MANYPYTHON_INDEX": str(served.folder), "MANYPYTHON_TRUST": served.trust}
-    done, outputs = job.use({"python-version": "\n  3.13\n>=3.13,<3.14\n", "cache": "false"})
+def test_the_action_from_a_folder_and_what_it_says_when_it_cannot(served: Served, ready: Job) -> None:
+    ready.env |= {"MANYPYTHON_INDEX": str(served.folder), "MANYPYTHON_TRUST": served.trust}
+    done, outputs = ready.use({"python-version": "\n  3.13\n>=3.13,<3.14\n", "cache": "false"})
     assert done.returncode == 0, done.stdout + done.stderr
     assert (
-        job.run("python", "-c", "import sys; print(sys.executable)")
+        ready.run("python", "-c", "import sys; print(sys.executable)")
         == f"{Path(outputs['python-path']).with_name('python')}\n"
     )
     for given, says in (
@@ -174,7 +178,7 @@ def test_the_action_from_a_folder_and_what_it_says_when_it_cannot(
         ({"python-version": "3.13", "python-version-file": "x"}, r"both .* are given \(.+\)"),
         ({"python-version-file": "x"}, r"python-version-file: x: no such file \(.+\)"),
     ):
-        done, outputs = job.use(given)
+        done, outputs = ready.use(given)
         assert done.returncode == 1, given
         assert "python-path" not in outputs
         assert re.search(rf"^::error title=manypython::{says}$", done.stdout + done.stderr, re.MULTILINE), (
@@ -182,30 +186,45 @@ def test_the_action_from_a_folder_and_what_it_says_when_it_cannot(
         )
 
 
-def test_a_file_of_the_project_says_which(
-    served: Served, host: Path, tool: Callable[..., Path], tmp_path: Path
-) -> None:
-    job = Job.begin(tmp_path / "job", host)
-    (job.folder / "temp/manypython").mkdir()
-    (job.folder / "temp/manypython/tool").symlink_to(tool("manypython").parent)
-    (job.folder / "work/.python-version").write_text("3.13\n")
-    done, outputs = job.use(
+def test_a_file_of_the_project_says_which(served: Served, ready: Job) -> None:
+    (ready.folder / "work/.python-version").write_text("3.13\n")
+    done, outputs = ready.use(
         {"python-version-file": ".python-version", "index": served.url, "trust": served.trust}
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert outputs["python-version"].startswith("3.13.")
 
 
-def test_a_runner_without_a_python_is_told_so(served: Served, tmp_path: Path) -> None:
+def test_a_python_of_the_tool_cache_does_and_without_one_the_job_is_told_so(
+    served: Served, host: Path, ready: Job, tmp_path: Path
+) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name in ("bash", "cat", "cut", "date", "getconf", "mkdir", "sha256sum", "uname"):
+    for name in (
+        "bash",
+        "cat",
+        "date",
+        "dirname",
+        "getconf",
+        "ln",
+        "mkdir",
+        "readlink",
+        "sha256sum",
+        "tac",
+        "uname",
+    ):
         (tools / name).symlink_to(shutil.which(name) or name)
-    job = Job.begin(tmp_path / "job")
-    job.env["PATH"] = str(tools)
-    done, _ = job.use({"python-version": "3.13", "index": served.url, "trust": served.trust})
+    ready.env["PATH"] = str(tools)
+    given = {"python-version": "3.13", "index": served.url, "trust": served.trust}
+    done, _ = ready.use(given)
     assert done.returncode == 1
     assert "::error title=manypython::manypython runs on Python 3.11 or newer" in done.stderr
+    cached = ready.folder / "tools/Python/3.11.0/x64/bin"
+    cached.mkdir(parents=True)
+    (cached / "python3").symlink_to(host / "python3")
+    done, outputs = ready.use(given)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert outputs["python-version"].startswith("3.13.")
 
 
 @contextmanager
