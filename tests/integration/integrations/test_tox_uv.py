@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from driving import Page, Served, attempt, clean, run
 
+pytestmark = pytest.mark.skipif(
+    sys.version_info[:2] == (3, 13), reason="these tests run on Python 3.13, which tox-uv finds"
+)
 PAGE = Page.of("tox-uv")
 TOX = ("tox", "run", "-e", "py313")
 
