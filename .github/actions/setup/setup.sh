@@ -17,9 +17,7 @@ fail() {
 place() {
   local sum libc
   [ "$(uname -s)" = Linux ] || fail "manypython has interpreters for Linux only (use actions/setup-python here)"
-  if [ -n "$PYTHON_VERSION" ] && [ -n "$PYTHON_VERSION_FILE" ]; then
-    fail "both python-version and python-version-file are given (leave one of them out)"
-  elif [ -n "$PYTHON_VERSION_FILE" ]; then
+  if [ -n "$PYTHON_VERSION_FILE" ]; then
     [ -f "$PYTHON_VERSION_FILE" ] || fail "python-version-file: $PYTHON_VERSION_FILE: no such file (run actions/checkout first)"
   elif [ -z "${PYTHON_VERSION//[[:space:]]/}" ]; then
     fail "no Python is asked for (set python-version, e.g. to '3.13', or python-version-file)"
@@ -46,14 +44,9 @@ host_python() {
 
 # A line for each interpreter: its path. The words are the command to run.
 obtain() {
-  local request
-  if [ -n "$PYTHON_VERSION_FILE" ]; then
-    "$@" fetch --from "$PYTHON_VERSION_FILE"
-    return
-  fi
-  while read -r request; do
-    [ -z "$request" ] || "$@" fetch "$request" || return
-  done <<<"$PYTHON_VERSION"
+  local requests
+  mapfile -t requests < <(sed 's/^[[:space:]]*//; s/[[:space:]]*$//; /^$/d' <<<"$PYTHON_VERSION")
+  "$@" fetch ${PYTHON_VERSION_FILE:+--from "$PYTHON_VERSION_FILE"} -- "${requests[@]}"
 }
 
 # By the runner's pip: making one for each job would take as long as all the rest.
@@ -90,8 +83,8 @@ export_all() {
 fetch() {
   local paths="" found python
   python="$(host_python)"
-  if [ -d "$MANYPYTHON_STORE_DIR" ]; then # a fetch of what is there imports the standard library alone
-    paths="$(PYTHONPATH="$sources/src" obtain "$python" -P -m manypython 2>"$log")" || paths=""
+  if [ -d "$MANYPYTHON_STORE_DIR" ]; then # to find 3.13 there takes the standard library alone
+    paths="$(PYTHONPATH="$sources/src" TMPDIR="$home" obtain "$python" -P -m manypython 2>"$log")" || paths=""
   fi
   if [ -z "$paths" ]; then
     [ -x "$home/tool/bin/manypython" ] || install "$python"

@@ -175,7 +175,6 @@ def test_the_action_from_a_folder_and_what_it_says_when_it_cannot(served: Served
         ({"python-version": "3.13", "trust": "sha256:" + "0" * 64}, r".*root.*\(.+\)"),
         ({"python-version": "many"}, r".*'many'.*"),
         ({}, r"no Python is asked for \(.+\)"),
-        ({"python-version": "3.13", "python-version-file": "x"}, r"both .* are given \(.+\)"),
         ({"python-version-file": "x"}, r"python-version-file: x: no such file \(.+\)"),
     ):
         done, outputs = ready.use(given)
@@ -186,11 +185,17 @@ def test_the_action_from_a_folder_and_what_it_says_when_it_cannot(served: Served
         )
 
 
-def test_a_file_of_the_project_says_which(served: Served, ready: Job) -> None:
-    (ready.folder / "work/.python-version").write_text("3.13\n")
-    done, outputs = ready.use(
-        {"python-version-file": ".python-version", "index": served.url, "trust": served.trust}
-    )
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".python-version", "3.13\n"),
+        ("pyproject.toml", '[project]\nname = "sample"\nversion = "1"\nrequires-python = ">=3.13,<3.14"\n'),
+        ("tox.ini", "[tox]\nenv_list = py313, lint\n"),
+    ],
+)
+def test_a_file_of_the_project_says_which(served: Served, ready: Job, name: str, text: str) -> None:
+    (ready.folder / "work" / name).write_text(text)
+    done, outputs = ready.use({"python-version-file": name, "index": served.url, "trust": served.trust})
     assert done.returncode == 0, done.stdout + done.stderr
     assert outputs["python-version"].startswith("3.13.")
 
@@ -209,6 +214,7 @@ def test_a_python_of_the_tool_cache_does_and_without_one_the_job_is_told_so(
         "ln",
         "mkdir",
         "readlink",
+        "sed",
         "sha256sum",
         "tac",
         "uname",
