@@ -58,11 +58,7 @@ install() {
 
 # What the steps after this one see.
 export_all() {
-  local python prefix version
-  for python in "$@"; do
-    # the archive has pip3 alone, and a runner's own pip would install elsewhere
-    [ -e "${python%/*}/pip" ] || ln -s pip3 "${python%/*}/pip"
-  done
+  local prefix version
   # the runner puts each line before the ones above it
   printf '%s\n' "${@%/*}" | tac >>"$GITHUB_PATH"
   prefix="${1%/bin/*}"

@@ -14,8 +14,5 @@ rm -rf -- "$goal" "$goal.complete"
 mkdir -p -- "$goal"
 cp -RPp -- "$here/." "$goal"
 rm -f -- "$goal/setup.sh"
-if [ -e "$goal/bin/pip3" ] && [ ! -e "$goal/bin/pip" ]; then
-  ln -s -- pip3 "$goal/bin/pip" # the machine's own would install elsewhere
-fi
 ln -sfn -- "bin/@PROGRAM@" "$goal/python"
 touch -- "$goal.complete" # last: the action believes a folder that has it beside it

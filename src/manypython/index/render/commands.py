@@ -221,9 +221,8 @@ def _services(site: _Site) -> tuple[Command, ...]:
         Command(
             "heroku",
             "An app's interpreter comes from here, by the buildpack in buildpacks/python of manypython's "
-            "repository; name your copy of it.",
-            f"heroku config:set MANYPYTHON_INDEX={shlex.quote(site.base)}\n"
-            "heroku buildpacks:set https://git.example.org/me/python-buildpack.git",
+            "repository; ADDRESS is that of your copy of it.",
+            f"heroku config:set MANYPYTHON_INDEX={shlex.quote(site.base)}\nheroku buildpacks:set ADDRESS",
         ),
     )
 

@@ -54,7 +54,7 @@ def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = ()) -> Plan:
         for path, (new, reason) in sorted(texts.items())
         if new != _read(tree.root / path)
     ]
-    edits += _links(tree, prefix)
+    edits += [*_names(tree), *_links(tree, prefix)]
     if prefix != NEUTRAL_PREFIX:
         edits += _binaries(tree, prefix)
     return tuple(edits)
@@ -134,13 +134,20 @@ def _records(tree: Tree, texts: dict[PurePosixPath, tuple[str, str]]) -> Texts:
         yield _relative(tree, path), (files.record(_read(path), changed), "record")
 
 
-def _links(tree: Tree, prefix: str) -> Iterator[Edit]:
-    """``bin/python`` and ``bin/python3``, and no absolute link anywhere."""
+def _names(tree: Tree) -> Iterator[Edit]:
+    """``bin/python``, ``bin/python3`` and ``bin/pip``."""
     name = tree.executable.name
     for link in ("python", "python3", *(("pypy3",) if tree.implementation == "pypy" else ()), tree.name):
         path = tree.root / "bin" / link
         if path != tree.executable and (not path.is_symlink() or os.readlink(path) != name):
             yield Symlink(PurePosixPath("bin", link), name)
+    # CPython installs pip3 alone; whoever puts bin on PATH would install with another Python's pip
+    if (tree.root / "bin/pip3").exists() and not os.path.lexists(tree.root / "bin/pip"):
+        yield Symlink(PurePosixPath("bin/pip"), "pip3")
+
+
+def _links(tree: Tree, prefix: str) -> Iterator[Edit]:
+    """What Debian's site wants, and no absolute link anywhere."""
     # Debian's site looks there, and from 3.11 on it is frozen into the interpreter
     debians = tree.stdlib / "dist-packages"
     site = tree.stdlib / "site.py"

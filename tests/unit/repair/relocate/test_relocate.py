@@ -274,6 +274,7 @@ def test_a_whole_tree_is_planned_and_planning_again_finds_nothing(prefix: Tree) 
     assert links == {
         "bin/python": "python3.13",
         "bin/python3": "python3.13",
+        "bin/pip": "pip3",
         "bin/absolute": "pip3",
     }
     apply(prefix, plan, reporter=Reporter(quiet=True), jobs=1)
