@@ -235,6 +235,7 @@ def test_a_django_app_is_built_moved_and_serves_its_page(
     assert found.pop("server").startswith("PostgreSQL ")
     assert found.pop("python").startswith("/app/.heroku/python/bin/python3")
     assert found == {"answer": 42, "psycopg": "binary", "layout": "/app/layout/src/layout/__init__.py"}
+    assert run({}, *dyno(slug, "pip --version")).split()[3].startswith("/app/.heroku/python/lib/")
     assert run({}, *dyno(slug, "greet")) == "Hello from /app/greeting/greeting.py\n"
     stale = "import importlib.util as u; print(open(u.cache_from_source(u.find_spec('django').origin), 'rb').read(8)[4])"
     assert run({}, *dyno(slug, f'python -c "{stale}"')) == "3\n", (
@@ -422,5 +423,6 @@ def test_the_stock_buildpack_takes_our_repack(
         ),
     )
     assert "-----> Installing Python 3.13." in said
-    told = dyno(app, "gunicorn --version; python -c 'import sys, ssl; print(sys.prefix)'")
-    assert run({}, *told).endswith("\n/app/.heroku/python\n")
+    told = dyno(app, "type pip; gunicorn --version; python -c 'import sys, ssl; print(sys.prefix)'")
+    lines = run({}, *told).splitlines()
+    assert (lines[0], lines[-1]) == ("pip is /app/.heroku/python/bin/pip", "/app/.heroku/python")
