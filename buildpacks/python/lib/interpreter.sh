@@ -53,9 +53,10 @@ get() { # URL FILE
     --retry 3 --retry-connrefused --connect-timeout 10 --speed-limit 1 --speed-time 30 --output "$2" "$1"
 }
 
-# From SHA256SUMS on standard input, the final releases for this machine, newest last: version, build,
-# lowest glibc, SHA-256, path. A name without a policy wants glibc 2.17; builds for newer processors
-# (x86_64_v3) and variants (freethreaded) have other names.
+# From SHA256SUMS on standard input, the final releases for this machine, best last: version, build, lowest glibc,
+# SHA-256, path. As everywhere on a site: the newest version; of its builds those for the oldest glibc, and of
+# these the newest. A name without a policy wants glibc 2.17; builds for newer processors (x86_64_v3) and
+# variants (freethreaded) have other names.
 offered() {
   awk -v machine="$(uname -m)" '
     BEGIN {
@@ -70,11 +71,10 @@ offered() {
       floor = "2.17"
       if (sub(/^manylinux_/, "", word[8])) { sub(/_/, ".", word[8]); floor = word[8] }
       print word[2], word[3], floor, $1, $2
-    }' | sort -k1,1V -k2,2n -k3,3Vr
+    }' | sort -k1,1V -k3,3Vr -k2,2n
 }
 
-# The newest version that answers, of its builds the newest, of these the one for the oldest glibc: version,
-# build, glibc, SHA-256, URL and the file that asked.
+# The best that answers: version, build, glibc, SHA-256, URL and the file that asked.
 choose() { # APP
   local answer file found here site sums version
   site=$(site)
@@ -94,8 +94,8 @@ choose() { # APP
 }
 
 announce() { # VERSION BUILD FILE
-  local why="as ${3:-} says"
-  [[ -n ${3:-} ]] || why="the newest: to keep to it, write ${1%.*} into .python-version"
+  local why="as $3 says"
+  [[ -n $3 ]] || why="the newest: to keep to it, write ${1%.*} into .python-version"
   step "Python $1, build $2, $why"
 }
 

@@ -101,5 +101,5 @@ collect_static() { # APP PREFIX
   [[ -n $manage ]] || return 0
   step "python $manage collectstatic --noinput"
   (cd -- "$1" && PATH=$2/bin:$PATH python "$manage" collectstatic --noinput --traceback) |& indent ||
-    fail 'collectstatic failed: see above.' 'Where the app needs none: heroku config:set DISABLE_COLLECTSTATIC=1'
+    fail 'collectstatic failed: see above.' 'Where the app needs none, set DISABLE_COLLECTSTATIC=1.'
 }

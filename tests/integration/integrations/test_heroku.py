@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 from driving import Page, Served, attempt, clean, run
 
+from manypython.archives.read import members
+
 BUILDPACK = Path(__file__).parents[3] / "buildpacks/python"
 PINNED = dict(line.split("==") for line in (BUILDPACK / "tools.txt").read_text().split() if "==" in line)
 STOCK = "MANYPYTHON_HEROKU_BUILDPACK"
@@ -213,6 +215,16 @@ def test_without_the_index_nothing_is_built(buildpack: Path, tmp_path: Path) -> 
     assert done.returncode == 1
     assert "heroku config:set MANYPYTHON_INDEX=" in done.stderr
     assert not (app / ".heroku").exists()
+
+
+def test_the_repack_for_the_stock_buildpack_leaves_pip_to_it(served: Served) -> None:
+    (packed,) = (served.folder / "heroku").glob("*.tar.zst")
+    names = [str(member.name) for member in members(packed)]
+    wheels = [each for each in names if "/ensurepip/_bundled/pip-" in each]
+    assert [
+        each for each in names if "/pip" in each and not each.startswith("lib/python3.13/ensurepip/")
+    ] == []
+    assert len(wheels) == 1
 
 
 @pytest.mark.slow

@@ -221,6 +221,21 @@ def test_files_that_contradict_each_other(classic: Classic) -> None:
     assert "Several files say what to install: requirements.txt uv.lock" in classic.refused()
 
 
+def test_collectstatic_that_fails_ends_the_build_unless_it_is_not_wanted(classic: Classic) -> None:
+    classic.publish(
+        name("3.13.5", "20261101"), python='#!/bin/sh\ncase "$*" in site*) echo no; exit 1 ;; esac\n'
+    )
+    assert "collectstatic" not in classic.built(), "there is no manage.py"
+    (classic.app / "site").mkdir()
+    (classic.app / "site/manage.py").touch()
+    done = classic.compile()
+    assert done.returncode == 1
+    assert done.stdout.endswith("-----> python site/manage.py collectstatic --noinput\n       no\n")
+    assert "set DISABLE_COLLECTSTATIC=1" in done.stderr
+    classic.set("DISABLE_COLLECTSTATIC", "1")
+    assert "DISABLE_COLLECTSTATIC is set" in classic.built()
+
+
 def test_another_python_is_there(classic: Classic) -> None:
     (classic.app / ".heroku/python").mkdir(parents=True)
     done = classic.run(classic.buildpack / "bin/compile", classic.app, classic.cache, classic.config)
@@ -319,7 +334,7 @@ def test_the_newest_for_the_oldest_glibc_is_chosen(
         path = name(text, build, machine=machine, policy=policy, variant=variant)
         lines.append(f"{hashlib.sha256(path.encode()).hexdigest()}  {path}\n")
         if machine == MACHINE and not variant and f"{text}.".startswith(f"{asked}." if asked else ""):
-            wanted.append((version, int(build), (-glibc[0], -glibc[1]), path))
+            wanted.append((version, (-glibc[0], -glibc[1]), int(build), path))
     (folder / "SHA256SUMS").write_text("".join(lines))
     (folder / ".python-version").write_text(asked) if asked else None
     call = 'cd "$0"; . lib/common.sh; . lib/interpreter.sh; choose "$1"'
