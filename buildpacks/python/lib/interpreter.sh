@@ -1,0 +1,124 @@
+# shellcheck shell=bash
+# Which interpreter, from where, and into which folder.
+
+# The version that the app asks for and the file that says so; nothing where none does.
+asked() { # APP
+  if [[ -f $1/.python-version ]]; then
+    one_version "$1" .python-version ''
+  elif [[ -f $1/runtime.txt ]]; then
+    one_version "$1" runtime.txt python-
+  fi
+}
+
+one_version() { # APP FILE PREFIX
+  local file=$2 found='' line
+  while IFS= read -r line || [[ -n $line ]]; do
+    [[ $line != *$'\r'* ]] ||
+      fail "$file has Windows line ends (CRLF)." "Save it with Unix ones: sed -i 's/\\r\$//' $file"
+    read -r line <<<"$line" # without the blanks around it
+    [[ -n $line && $line != '#'* ]] || continue
+    [[ -z $found ]] ||
+      fail "$file names several versions: $found and $line." "Leave the one that the app is to run with."
+    found=$line
+  done <"$1/$file"
+  [[ -n $found ]] || fail "$file names no version." "Write one into it, for instance: ${3}3.13"
+  [[ $found =~ ^$3[0-9]+\.[0-9]+(\.[0-9]+)?$ ]] ||
+    fail "$file says $(printf %q "$found"), which is no version." "Write for instance ${3}3.13 or ${3}3.13.5"
+  printf '%s %s\n' "${found#"$3"}" "$file"
+}
+
+# The root of the site, with a slash at its end. https, or what needs no protection.
+site() {
+  local index=${MANYPYTHON_INDEX:-}
+  index=${index%index.json}
+  [[ -n $index ]] || fail 'MANYPYTHON_INDEX is not set: it says where interpreters come from.' \
+    'Heroku: heroku config:set MANYPYTHON_INDEX=https://…' 'pack: pack build --env MANYPYTHON_INDEX=https://…'
+  [[ $index != /* ]] || index=file://$index
+  [[ $index =~ ^(https://|file:///) || $index =~ ^http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?(/|$) ]] ||
+    fail "MANYPYTHON_INDEX is $(public "$index"), which nothing protects." 'Take an https:// or file:/// address.'
+  printf '%s/\n' "${index%/}"
+}
+
+# An address without the name and password in it.
+public() { # URL
+  if [[ $1 =~ ^([a-z]+://)[^/@]*@(.*) ]]; then
+    printf '%s\n' "${BASH_REMATCH[1]}${BASH_REMATCH[2]}"
+  else
+    printf '%s\n' "$1"
+  fi
+}
+
+get() { # URL FILE
+  curl --fail --silent --show-error --location --proto "=${1%%:*}" --proto-redir =https \
+    --retry 3 --retry-connrefused --connect-timeout 10 --speed-limit 1 --speed-time 30 --output "$2" "$1"
+}
+
+# From SHA256SUMS on standard input, the final releases for this machine, best last: version, build, lowest glibc,
+# SHA-256, path. As everywhere on a site: the newest version; of its builds those for the oldest glibc, and of
+# these the newest. A name without a policy wants glibc 2.17; builds for newer processors (x86_64_v3) and
+# variants (freethreaded) have other names.
+offered() {
+  awk -v machine="$(uname -m)" '
+    BEGIN {
+      number = "[0-9]+"
+      pattern = "^python-build-standalone/releases/download/" number "/cpython-[0-9.]+[+]" number "-" machine \
+        "-unknown-linux-gnu(-manylinux_" number "_" number ")?-install_only[.]tar[.]gz$"
+    }
+    $2 ~ pattern {
+      name = $2
+      sub(/.*\//, "", name)
+      split(name, word, /[-+]/)
+      floor = "2.17"
+      if (sub(/^manylinux_/, "", word[8])) { sub(/_/, ".", word[8]); floor = word[8] }
+      print word[2], word[3], floor, $1, $2
+    }' | sort -k1,1V -k3,3Vr -k2,2n
+}
+
+# The best that answers: version, build, glibc, SHA-256, URL and the file that asked.
+choose() { # APP
+  local answer file found here site sums version
+  site=$(site)
+  answer=$(asked "$1")
+  read -r version file <<<"$answer"
+  sums=$(get "${site}SHA256SUMS" -) || fail "$(public "$site")SHA256SUMS could not be fetched." \
+    'MANYPYTHON_INDEX has to be the root of a site that manypython publish made.'
+  here=$(offered <<<"$sums")
+  found=$(awk -v asked="$version" -v pin="${MANYPYTHON_SHA256:-}" \
+    '(asked == "" || $1 == asked || index($1, asked ".") == 1) && (pin == "" || $4 == pin)' <<<"$here" | tail -n 1)
+  if [[ -z $found ]]; then
+    found=$(cut -d ' ' -f 1 <<<"$here" | uniq | paste -s -d ' ')
+    fail "$(public "$site") has no Python${version:+ $version ($file)} for $(uname -m)${MANYPYTHON_SHA256:+ that MANYPYTHON_SHA256 is of}." \
+      "It has: ${found:-none at all}"
+  fi
+  printf '%s%s %s\n' "${found% *} $site" "${found##* }" "$file"
+}
+
+announce() { # VERSION BUILD FILE
+  local why="as $3 says"
+  [[ -n $3 ]] || why="the newest: to keep to it, write ${1%.*} into .python-version"
+  step "Python $1, build $2, $why"
+}
+
+# A whole and right archive, or none.
+download() { # URL SHA256 FILE
+  local name=${1##*/}
+  if [[ -f $3 ]] && sha256sum --check --status <<<"$2  $3"; then
+    step "Using cached $name"
+    return
+  fi
+  step "Fetching $name"
+  get "${1//+/%2B}" "$3.partial" || fail "$(public "$1") could not be fetched."
+  sha256sum --check --status <<<"$2  $3.partial" ||
+    fail "$(public "$1") is not what SHA256SUMS says: its SHA-256 is not $2." 'Tell whoever runs the site.'
+  mv -- "$3.partial" "$3"
+}
+
+# A whole tree whose interpreter runs here, or none.
+unpack() { # ARCHIVE FOLDER
+  rm -rf -- "$2" "$2.partial"
+  mkdir -p -- "$2.partial"
+  tar --extract --gzip --file "$1" --directory "$2.partial" --strip-components 1 --no-same-owner
+  "$2.partial/bin/python3" -I -c pass |& indent ||
+    fail "The interpreter of ${1##*/} does not run here." 'Ask for another version, or build on a newer stack.'
+  mv -- "$2.partial" "$2"
+}
