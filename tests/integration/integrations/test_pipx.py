@@ -47,6 +47,6 @@ def test_a_version_that_the_site_has_not(served: Served, tool: Callable[..., Pat
     command = next(each for each in PAGE.commands() if "manypython fetch" in each)
     done = attempt(env, "bash", "-c", served.here(command).replace("3.13", "3.9"))
     assert done.returncode != 0
-    assert "error: no build" in done.stderr
+    assert "error: the index has no 3.9; on offer: 3.13." in done.stderr
     assert "remedy: " in done.stderr
     assert not (tmp_path / "home/.local/share/pipx").exists()
