@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import shutil
 import socket
 import ssl
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 EXAMPLE = Path(__file__).parents[3] / "examples/pyinstaller"
-EXPIRES = datetime.datetime(2031, 5, 17, tzinfo=datetime.UTC)
+EXPIRES = dt.datetime(2031, 5, 17, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def certificate(made_by_the_page: tuple[Path, str], key: ec.EllipticCurvePrivate
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+        .not_valid_before(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
         .not_valid_after(EXPIRES)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
