@@ -152,14 +152,14 @@ class Foreign:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def execute(self, program: Path, **environment: str) -> str:
-        """Run a program that stands in a folder of its own."""
+    def execute(self, program: Path, *words: str, **environment: str) -> str:
+        """Run a program that stands in a folder of its own, with these arguments."""
         argv = (
             bubblewrap(), "--unshare-all", "--die-with-parent", "--clearenv",
             *ROOTS[self.name].mounts(_root(self.name)),
             "--tmpfs", "/opt", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp",
             *(part for name, value in environment.items() for part in ("--setenv", name, value)),
-            "--ro-bind", str(program.parent), "/opt/app", f"/opt/app/{program.name}",
+            "--ro-bind", str(program.parent), "/opt/app", f"/opt/app/{program.name}", *words,
         )  # fmt: skip
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -71,25 +71,6 @@ def test_a_package_works(
     run(python, "-c", row["program"], cwd=tmp_path, **row.get("environment", {}))
 
 
-def test_pyinstaller_makes_one_file_that_runs_on_glibc_2_17(
-    venv: Callable[..., Path],
-    moved: Path,
-    tmp_path: Path,
-    foreign_type: type[Foreign],
-    host_packages: Callable[..., None],
-) -> None:
-    host_packages("binutils")
-    (tmp_path / "app.py").write_text(SCRIPT)
-    python = venv("pyinstaller")
-    run(python, "-m", "PyInstaller", "--onefile", "--log-level", "ERROR", "app.py", cwd=tmp_path)
-    assert "fine True" in run(tmp_path / "dist/app", cwd=tmp_path)
-    # PyInstaller's own starter wants the system's zlib, which every installed one has; this root is barer
-    (tmp_path / "dist/lib").mkdir()
-    shutil.copy(next(moved.parents[1].glob("lib/python.libs/libz-*")), tmp_path / "dist/lib/libz.so.1")
-    said = foreign_type("glibc-2.17").execute(tmp_path / "dist/app", LD_LIBRARY_PATH="/opt/app/lib")
-    assert "fine True" in said
-
-
 def test_nuitka_makes_a_folder_that_runs_on_glibc_2_17(
     venv: Callable[..., Path], tmp_path: Path, foreign_type: type[Foreign], host_packages: Callable[..., None]
 ) -> None:

@@ -12,7 +12,7 @@ _PLATFORMS = {Architecture.X86_64: "linux-x64", Architecture.AARCH64: "linux-arm
 
 
 def render(index: Index) -> dict[str, bytes]:
-    """Archive names, oldest first: mise takes the last that fits; and the lock file of the newest."""
+    """Archive names, oldest first: mise takes the last that fits; and what it may lock, newest first."""
     names: dict[Architecture, list[str]] = {}
     for build in reversed(tuple(plain(index).values())):
         names.setdefault(build.target.architecture, []).append(build.archive.name)
@@ -22,11 +22,12 @@ def render(index: Index) -> dict[str, bytes]:
         )
         for architecture, listed in names.items()
     }
-    newest = next(iter(latest(index).values()), None)
-    return files if newest is None else {**files, "mise.lock.sample": _lock(index, newest)}
+    entries = [_locked(index, builds) for builds in latest(index).values()]
+    return {**files, "mise.lock.sample": "\n".join(entries).encode()} if entries else files
 
 
-def _lock(index: Index, builds: dict[Architecture, Build]) -> bytes:
+def _locked(index: Index, builds: dict[Architecture, Build]) -> str:
+    """A minor version's newest release."""
     newest = max(build.version for build in builds.values())
     lines = ["[[tools.python]]", f'version = "{newest}"', 'backend = "core:python"']
     for architecture, build in sorted(builds.items()):
@@ -37,4 +38,4 @@ def _lock(index: Index, builds: dict[Architecture, Build]) -> bytes:
                 f'checksum = "sha256:{build.archive.sha256}"',
                 f'url = "{index.base_url}{build.archive.url}"',
             ]
-    return ("\n".join(lines) + "\n").encode()
+    return "\n".join(lines) + "\n"
