@@ -104,47 +104,48 @@ class _Values:
             _NotKnownError: only running it would tell.
         """
         self._steps += 1
-        known = {**self._constants, **(variables or {})}
         try:
-            found = self._of(node, known)
+            found = self._of(node, variables or {})
         except (KeyError, TypeError, ValueError, IndexError):
             raise _NotKnownError from None
         if self._steps > _STEPS or (isinstance(found, str | list) and len(found) > _MOST):
             raise _NotKnownError
         return found
 
-    def _of(self, node: ast.expr, known: dict[str, Any]) -> Any:  # noqa: ANN401, C901, PLR0911  (a kind each)
+    def _of(self, node: ast.expr, variables: dict[str, Any]) -> Any:  # noqa: ANN401, C901, PLR0911  (a kind each)
         match node:
             case ast.Constant(value=str() | int() | None as value):
                 return value
             case ast.Name(id=name):
-                return known[name]
+                return variables[name] if name in variables else self._constants[name]
             case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
-                return [each for part in parts for each in self._items(part, known)]
+                return [each for part in parts for each in self._items(part, variables)]
             case ast.BinOp(left=left, op=ast.Add(), right=right):
-                return self.of(left, known) + self.of(right, known)
+                return self.of(left, variables) + self.of(right, variables)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -self.of(operand, known)
+                return -self.of(operand, variables)
             case ast.Subscript(value=value, slice=ast.Slice(lower=lower, upper=upper, step=step)):
-                ends = (None if end is None else self.of(end, known) for end in (lower, upper, step))
-                return self.of(value, known)[slice(*ends)]
+                ends = (None if end is None else self.of(end, variables) for end in (lower, upper, step))
+                return self.of(value, variables)[slice(*ends)]
             case ast.Subscript(value=value, slice=index):
-                return self.of(value, known)[self.of(index, known)]
+                return self.of(value, variables)[self.of(index, variables)]
             case ast.Call(func=ast.Name(id="list" | "tuple" | "set"), args=[inner], keywords=[]):
-                return [*self.of(inner, known)]
+                return [*self.of(inner, variables)]
             case ast.Call(func=func, args=args) if _name(func) == "param":
-                return [self.of(arg, known) for arg in args]
+                return [self.of(arg, variables) for arg in args]
             case ast.Call(func=func, args=[inner]) if _name(func) == "interpreter":  # ours
-                return self.of(inner, known)
+                return self.of(inner, variables)
             case ast.ListComp(elt=part, generators=[one]) | ast.GeneratorExp(elt=part, generators=[one]):
                 if one.ifs or not isinstance(one.target, ast.Name):
                     raise _NotKnownError
-                items = self.of(one.iter, known)
-                return [self.of(part, {**known, one.target.id: item}) for item in items]
+                items = self.of(one.iter, variables)
+                return [self.of(part, {**variables, one.target.id: item}) for item in items]
         raise _NotKnownError
 
-    def _items(self, part: ast.expr, known: dict[str, Any]) -> list[Any]:
-        return list(self.of(part.value, known)) if isinstance(part, ast.Starred) else [self.of(part, known)]
+    def _items(self, part: ast.expr, variables: dict[str, Any]) -> list[Any]:
+        if isinstance(part, ast.Starred):
+            return list(self.of(part.value, variables))
+        return [self.of(part, variables)]
 
 
 def _changed(node: ast.AST) -> str:

@@ -70,6 +70,9 @@ def _listed(told: object) -> tuple[list[str], list[str]]:
     names: list[str] = []
     unknown = []
     for item in told if isinstance(told, list) else ():
+        if len(names) > MOST:
+            unknown.append(f"more than {MOST} environments")
+            break
         if isinstance(item, str):
             names.append(item)
         elif isinstance(item, dict) and "product" in item:
