@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def fetch(arguments: argparse.Namespace) -> int:
     """Print the path of an interpreter, which is fetched if it is not here."""
-    settings = _settings(arguments)
+    settings = settings_of(arguments)
     told = False
 
     def reporter() -> Reporter:
@@ -41,7 +41,7 @@ def fetch(arguments: argparse.Namespace) -> int:
 
 def find_here(arguments: argparse.Namespace) -> int:
     """Print the path of an interpreter that is here."""
-    settings = _settings(arguments)
+    settings = settings_of(arguments)
     found = find(settings.store_dir, arguments.spec, target=settings.target)
     if found is None:
         raise NoBuildError(
@@ -54,7 +54,7 @@ def find_here(arguments: argparse.Namespace) -> int:
 
 def list_all(arguments: argparse.Namespace) -> int:
     """List what is here, or what the index has."""
-    settings = _settings(arguments)
+    settings = settings_of(arguments)
     if arguments.available:
         return _list_available(arguments, settings)
     rows = [_described(each) for each in installed(settings.store_dir)]
@@ -104,7 +104,7 @@ def files(arguments: argparse.Namespace) -> int:
     """List the files of an interpreter."""
     from manypython.index import store
 
-    for found in _chosen(arguments.names, _settings(arguments)):
+    for found in _chosen(arguments.names, settings_of(arguments)):
         names = store.files(found)
         if arguments.json:
             print(_json({"folder": found.folder, "files": names}))
@@ -115,7 +115,7 @@ def files(arguments: argparse.Namespace) -> int:
 
 def remove(arguments: argparse.Namespace) -> int:
     """Remove interpreters."""
-    _remove(_chosen(arguments.names, _settings(arguments)), arguments)
+    _remove(_chosen(arguments.names, settings_of(arguments)), arguments)
     return 0
 
 
@@ -126,7 +126,7 @@ def prune(arguments: argparse.Namespace) -> int:
     from manypython.index import store
     from manypython.index.fetch import forget_downloads
 
-    settings = _settings(arguments)
+    settings = settings_of(arguments)
     seen: set[tuple[Any, ...]] = set()
     old = []
     for each in installed(settings.store_dir):
@@ -146,7 +146,7 @@ def prune(arguments: argparse.Namespace) -> int:
 
 def config(arguments: argparse.Namespace) -> int:
     """Show the settings."""
-    settings = _settings(arguments)
+    settings = settings_of(arguments)
     shown = {**settings.values, "store-dir": settings.store_dir}
     if arguments.json:
         print(_json({k: {"value": v, "from": settings.sources[k]} for k, v in shown.items()}))
@@ -163,7 +163,8 @@ def config(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The settings that hold where these options were given."""
     given = {name: getattr(arguments, name.replace("-", "_"), None) for name in DEFAULTS}
     return read({name: value for name, value in given.items() if value not in (None, False)})
 
@@ -238,7 +239,7 @@ def _option(name: str) -> tuple[str, dict[str, Any]]:
     return (flag, told | ({"dest": "mirrors", "metavar": "URL"} if name == "mirrors" else {}))
 
 
-_JSON = ("--json", {"action": "store_true", "help": "print the result as JSON and no progress"})
+JSON = ("--json", {"action": "store_true", "help": "print the result as JSON and no progress"})
 _DRY_RUN = ("--dry-run", {"action": "store_true", "help": "say what would be removed and change nothing"})
 _SPEC = ("spec", {"metavar": "SPEC", "help": "3.13 (the newest), 3.13.5, cp313, 3.13t or '>=3.12,<3.14'"})
 _NAMES = (
@@ -246,7 +247,7 @@ _NAMES = (
     {"metavar": "NAME", "nargs": "+", "help": "a version as above, or a folder's name from list"},
 )
 _STORE_DIR, _TARGET = _option("store-dir"), _option("target")
-_INDEX = tuple(
+INDEX_OPTIONS = tuple(
     _option(name)
     for name in ("index", "mirrors", "trust", "allow-unsigned", "offline", "ca-bundle", "timeout")
 )
@@ -258,21 +259,21 @@ COMMANDS = {
         "$(manypython fetch 3.13) -m venv .venv", "manypython fetch 3.13 --store uv",
         _SPEC,
         ("--upgrade -U", {"action": "store_true", "help": "ask the index though one is here"}),
-        *_INDEX, _TARGET, _option("store"), _STORE_DIR, _JSON,
+        *INDEX_OPTIONS, _TARGET, _option("store"), _STORE_DIR, JSON,
     ),
     "list": (
         list_all, "manypython list", "manypython list --available --index https://example.org/pythons",
         ("--available", {"action": "store_true", "help": "what the index has"}),
-        *_INDEX, _TARGET, _STORE_DIR, _JSON,
+        *INDEX_OPTIONS, _TARGET, _STORE_DIR, JSON,
     ),
-    "find": (find_here, "manypython find 3.13", _SPEC, _TARGET, _STORE_DIR, _JSON),
-    "files": (files, "manypython files 3.13", _NAMES, _STORE_DIR, _JSON),
+    "find": (find_here, "manypython find 3.13", _SPEC, _TARGET, _STORE_DIR, JSON),
+    "files": (files, "manypython files 3.13", _NAMES, _STORE_DIR, JSON),
     "remove": (
         remove, "manypython remove 3.13.5", "manypython remove 3.12 --dry-run", _NAMES, _STORE_DIR, _DRY_RUN,
     ),
     "prune": (prune, "manypython prune --dry-run", _STORE_DIR, _DRY_RUN),
     "config": (
         config, "manypython config", "manypython config --json",
-        *_INDEX, _TARGET, _option("store"), _STORE_DIR, _JSON,
+        *INDEX_OPTIONS, _TARGET, _option("store"), _STORE_DIR, JSON,
     ),
 }  # fmt: skip

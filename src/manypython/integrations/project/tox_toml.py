@@ -10,7 +10,7 @@ from typing import Any
 from manypython.integrations.project.factors import MOST, span
 from manypython.integrations.project.reading import line_of, table_under, text_of, toml_of, under
 from manypython.integrations.project.tox import BASE, DEFAULT, Config, wanted
-from manypython.integrations.project.tox_ini import of_parser, parsed
+from manypython.integrations.project.tox_ini import of_parser, parsed, required_by
 from manypython.integrations.project.wish import Wish
 
 _NOT_PLAIN = "{…}"
@@ -23,6 +23,22 @@ def toml(path: Path) -> list[Wish]:
     return of_table(path, text, toml_of(path, text), "")
 
 
+def required(path: Path) -> tuple[str, ...] | None:
+    """``requires`` of ``tox.toml`` or ``pyproject.toml``, None where the file says nothing of tox.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    table = toml_of(path, text_of(path))
+    if path.name == "pyproject.toml":
+        table = table_under(table, "tool", "tox")
+    legacy = _legacy(table)
+    if legacy:
+        return required_by(parsed(path, legacy), "tox")
+    told = table.get("requires")
+    return tuple(map(str, told if isinstance(told, list) else ())) if table else None
+
+
 def of_table(path: Path, text: str, table: dict[str, Any], section: str) -> list[Wish]:
     """What a table of tox's says.
 
@@ -32,8 +48,7 @@ def of_table(path: Path, text: str, table: dict[str, Any], section: str) -> list
         table: ``tool.tox`` of ``pyproject.toml``, or all of ``tox.toml``.
         section: the table's name.
     """
-    legacy = table.get("legacy_tox_ini")
-    if isinstance(legacy, str) and len(table) == 1:
+    if legacy := _legacy(table):
         return of_parser(path, text, parsed(path, legacy), "tox")
     listed, unknown = _listed(table.get("env_list"))
     homes = {name: f"env_base.{base}" for base, name in _generated(table_under(table, "env_base"))}
@@ -51,6 +66,12 @@ def of_table(path: Path, text: str, table: dict[str, Any], section: str) -> list
         return line_of(text, f"{dot}{part}" if part else section, *keys)
 
     return wanted(path, config, line)
+
+
+def _legacy(table: dict[str, Any]) -> str:
+    """The INI file that is a string of a TOML file; empty where tox reads the table itself."""
+    legacy = table.get("legacy_tox_ini")
+    return legacy if isinstance(legacy, str) and len(table) == 1 else ""
 
 
 def _plain_table(told: object) -> dict[str, str]:
