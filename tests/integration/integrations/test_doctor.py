@@ -50,10 +50,12 @@ def test_what_is_in_the_way_is_said(served: Served, env: dict[str, str], tmp_pat
     )
     assert down.returncode == 15
     assert "3.13    not here, and what the index has is not known" in down.stdout
-    assert "index    http://127.0.0.1:1/index.json: Failed to establish a new connection" in down.stdout
+    line = next(line for line in down.stdout.splitlines() if line.startswith("index "))
+    assert line.startswith("index    http://127.0.0.1:1/")
+    assert "Connection refused" in line
     (folder / "noxfile.py").write_text("import nox\ndef tests(:\n")
     broken = attempt(env, "manypython", "doctor", cwd=folder)
     assert broken.returncode == 15
     assert "noxfile.py: line 2: no Python: invalid syntax" in broken.stdout
     assert "tox.ini:3          env_list: py313-unit, py313-slow  3.13     would be fetched" in broken.stdout
-    assert (broken.stderr, down.stderr.count("\n")) == ("", 1)
+    assert (broken.stderr, down.stderr) == ("", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,29 @@ def test_what_tox_is_to_bring_is_said(folder: Path, capfd: pytest.CaptureFixture
     ours = "requires manypython: tox brings our plug-in"
     assert (said["pyproject.toml"], said["setup.cfg"]) == (ours, ours)
     assert said["tox.ini"] == "does not require manypython"
+
+
+def test_plug_ins_are_those_of_this_environment(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "site-packages/manypython-9.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.4\nName: manypython\nVersion: 9\n")
+    (installed / "entry_points.txt").write_text("[tox]\na = b:c\n[virtualenv.discovery]\nd = e:f\n")
+    monkeypatch.syspath_prepend(installed.parent)
+    beside, elsewhere = tmp_path / "scripts", tmp_path / "bin"
+    for path in (beside / "virtualenv", elsewhere / "tox", elsewhere / "nox"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{beside}:{elsewhere}")
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(beside))
+    _, told = doctor(capfd, folder)
+    assert {each["name"]: each["said"] for each in told["checks"][2:-1]} == {
+        "virtualenv": f"{beside}/virtualenv: has our plug-in",
+        "tox": f"{elsewhere}/tox: in an environment of its own: our plug-in is not seen there",
+        "nox": f"{elsewhere}/nox",
+    }
 
 
 def test_the_table_is_for_people_and_harms_no_terminal(

@@ -204,7 +204,7 @@ def tests(session): ...
 @nox.session(python=CHANGED)
 def changed(session): ...
 
-@nox.session(python=nox.project.python_versions(nox.project.load_toml()))
+@nox.session(python=nox.project.python_versions(nox.project.load_toml("../x.toml")))
 def later(session): ...
 
 @nox.session(python=f"3.{13}")
@@ -225,6 +225,28 @@ def none(session): ...
         (17, "session text", UNKNOWN),
         (20, "session missing", UNKNOWN),
     ]
+
+
+def test_versions_of_the_project_are_what_nox_makes_of_them(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nrequires-python = ">=3.12"\nclassifiers = ["Programming Language :: Python :: 3.14", '
+        '"Programming Language :: Python :: 3.9", "Programming Language :: Python :: Free Threading"]\n'
+    )
+    text = "TOLD = load_toml()\n"
+    for words in (
+        "",
+        ", sort=False",
+        ", max_version='3.13'",
+        ", max_version='3.11'",
+        ", x=1",
+        ", max_version=3",
+    ):
+        text += f"@session(python=python_versions(TOLD{words}))\ndef tests(session): ...\n"
+    assert [each[2] for each in read(tmp_path, "noxfile.py", text)] == [
+        *("3.9", "3.14", "3.14t"), *("3.14", "3.9", "3.14t"), *("3.12", "3.13"), *[UNKNOWN] * 3
+    ]  # fmt: skip
+    (tmp_path / "pyproject.toml").write_text("[project\n")
+    assert {each[2] for each in read(tmp_path, "noxfile.py", text)} == {UNKNOWN}
 
 
 def test_what_grows_without_end_is_not_followed(tmp_path: Path) -> None:
