@@ -145,6 +145,7 @@ class _Values:
             case ast.Call(func=func, args=args) if _name(func) == "param":
                 return [self.of(arg, variables) for arg in args]
             case ast.Call(func=func, args=args, keywords=[]) if _name(func) == "load_toml":
+                self._steps += _STEPS // 100  # it is read anew each time
                 return load_toml(self._folder, *(self.of(arg, variables) for arg in args))
             case ast.Call(func=func, args=[inner], keywords=settings) if _name(func) == "python_versions":
                 given = {str(each.arg): self.of(each.value, variables) for each in settings}
