@@ -101,7 +101,8 @@ def _show(folder: Path, looked: tuple[Looked, ...], found: list[Row], others: li
         if each.error:
             print(_coloured(_plain(each.error.line, _LONG), NOWHERE))
     answers = {row.wish.request: row for row in found if row.wish.request}
-    print()
+    if answers:
+        print()
     _table([[(request, ""), (_words(row), row.state)] for request, row in answers.items()])
     print()
     _table([[(check.name, ""), (check.said, NOWHERE if check.remedy else "")] for check in others])
