@@ -35,6 +35,7 @@ _COMMANDS = {
     "prune": ("fetching", "remove builds that have a successor, and downloads"),
     "config": ("fetching", "show each setting and where it comes from"),
     "integrate": ("integrating", "print what to paste into tox, uv, nox ... to have them use the index"),
+    "doctor": ("doctor", "say which interpreters a project wants, which are here and what is in the way"),
     "make": ("making", "build a CPython release from source and leave its archives in DIST"),
     "repair": ("making", "make archives of an installed prefix; the prefix is copied, never touched"),
     "recipes": ("making", "list what can be built and from which sources"),

@@ -190,6 +190,32 @@ def again(session): pass
 
 @session(python=("3.8", "python3.9"))
 def old(session): pass
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+@session(python=nox.project.python_versions(PROJECT))
+def classified(session): pass
+
+@session(python=nox.project.python_versions(nox.project.load_toml(), max_version="3.14", free_threaded=False))
+def required(session): pass
+
+@session(python=nox.project.python_versions(PROJECT, sort=False)[0])
+def first(session): pass
+
+@session(python=PROJECT["tool"]["own"]["python"])
+def own(session): pass
+"""
+PYPROJECT = """
+[project]
+requires-python = ">=3.12"
+classifiers = [
+  "Programming Language :: Python :: 3",
+  "Programming Language :: Python :: 3.14",
+  "Programming Language :: Python :: 3.9",
+  "Programming Language :: Python :: Free Threading :: 2 - Beta",
+]
+[tool.own]
+python = "3.15"
 """
 
 
@@ -234,6 +260,7 @@ def test_tox_makes_the_same_of_it(
 def test_nox_makes_the_same_of_it(there: Path, tmp_path: Path) -> None:
     path = tmp_path / "noxfile.py"
     path.write_text(NOXFILE)
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     told = json.loads(run(clean(tmp_path / "home", there), "nox", "--list", "--json", cwd=tmp_path))
     real = {(f"session {each['name']}", *understood(each["python"])) for each in told if each["python"]}
     assert {(wish.where, wish.request, wish.note) for wish in wishes(path)} == real

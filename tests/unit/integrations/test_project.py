@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 from pathlib import Path
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manypython.integrations.project import KNOWN, Wish, project, wishes
+from manypython.integrations.project import KNOWN, Wish, project, tox_requires, wishes
 from manypython.integrations.project.factors import MOST, expand
 from manypython.integrations.project.wish import NOT_CPYTHON, NOT_UNDERSTOOD, UNKNOWN, understood
 from manypython.model.errors import UsageError
@@ -168,12 +170,44 @@ commands = true
     ]
 
 
+def test_conditions_references_and_bases_of_tox(tmp_path: Path) -> None:
+    text = """\
+[tox]
+env_list = py{311-312}-{a,b}, lint, types, docs
+[testenv]
+base_python =
+    b: python3.12.5
+    lint,types: python3.13
+    !lint-!types: python3.11
+[testenv:docs]
+base = none
+base_python = {[testenv:news]base_python}  # the same
+[testenv:news]
+base_python = python3.14
+"""
+    assert read(tmp_path, "tox.ini", text) == [
+        (4, "[testenv] base_python: py311-a", "3.11"),
+        (2, "env_list: py311-b", "3.11"),
+        (2, "env_list: py312-a", "3.12"),
+        (4, "[testenv] base_python: py312-b", "3.12.5"),
+        (4, "[testenv] base_python: lint, types", "3.13"),
+        (10, "[testenv:docs] base_python: docs", "3.14"),
+        (12, "[testenv:news] base_python: news", "3.14"),
+    ]
+
+
 def test_what_tox_alone_knows_is_said_to_be_so(tmp_path: Path) -> None:
     text = "[tox]\nenv_list = {env:TOXENVS}\n  py313\n[testenv:x]\nbase_python = {env:PYTHON}\n"
     assert read(tmp_path, "tox.ini", text) == [
         (2, "env_list: py313", "3.13"),
         (5, "[testenv:x] base_python: x", UNKNOWN),
         (2, "env_list", UNKNOWN),
+    ]
+    text = 'env_list = [{product = [["py313"], ["a"]], exclude = 1}, {product = 5}, 7, ["py312"]]\nenv_base.x.y = 1\n'
+    assert [each[1:] for each in read(tmp_path, "tox.toml", text)] == [
+        ("env_list: py313-a", "3.13"),
+        ("env_list: py312", "3.12"),
+        *[("env_list", UNKNOWN)] * 3,
     ]
     text = 'env_list = [{replace = "env", name = "X"}]\n[env.a]\nbase_python = [{replace = "env"}]\n'
     assert read(tmp_path, "tox.toml", text) == [
@@ -204,7 +238,7 @@ def tests(session): ...
 @nox.session(python=CHANGED)
 def changed(session): ...
 
-@nox.session(python=nox.project.python_versions(nox.project.load_toml()))
+@nox.session(python=nox.project.python_versions(nox.project.load_toml("../x.toml")))
 def later(session): ...
 
 @nox.session(python=f"3.{13}")
@@ -225,6 +259,28 @@ def none(session): ...
         (17, "session text", UNKNOWN),
         (20, "session missing", UNKNOWN),
     ]
+
+
+def test_versions_of_the_project_are_what_nox_makes_of_them(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nrequires-python = ">=3.12"\nclassifiers = ["Programming Language :: Python :: 3.14", '
+        '"Programming Language :: Python :: 3.9", "Programming Language :: Python :: Free Threading"]\n'
+    )
+    text = "TOLD = load_toml()\n"
+    for words in (
+        "",
+        ", sort=False",
+        ", max_version='3.13'",
+        ", max_version='3.11'",
+        ", x=1",
+        ", max_version=3",
+    ):
+        text += f"@session(python=python_versions(TOLD{words}))\ndef tests(session): ...\n"
+    assert [each[2] for each in read(tmp_path, "noxfile.py", text)] == [
+        *("3.9", "3.14", "3.14t"), *("3.14", "3.9", "3.14t"), *("3.12", "3.13"), *[UNKNOWN] * 3
+    ]  # fmt: skip
+    (tmp_path / "pyproject.toml").write_text("[project\n")
+    assert {each[2] for each in read(tmp_path, "noxfile.py", text)} == {UNKNOWN}
 
 
 def test_what_grows_without_end_is_not_followed(tmp_path: Path) -> None:
@@ -287,7 +343,7 @@ WORDS = (
     b"[tox]\n", b"env_list = ", b"py{311-313}", b"-{a,b}", b"\n  ", b"[testenv:x]\n", b"base_python=", b"{[tox]env_list}",
     b"=", b"[", b"]", b"{", b"}", b'"', b"3.13", b",", b"\n", b"\xff", b"\0", b"#", b"\\", b":", b"[tool.tox]\n",
     b"[project]\nrequires-python", b"[tool.poetry.dependencies]\npython", b"[tool.hatch.envs.x]\nmatrix", b"[env_base.x]\nfactors",
-    b"product", b"prefix", b"start = 1", b"legacy_tox_ini", b"[tools]\npython", b"[requires]\npython_version", b"1", b"true",
+    b'{product = [["py313"], ', b"exclude = 1", b"prefix", b"start = 1", b"legacy_tox_ini", b"[tools]\npython", b"[requires]\npython_version", b"1", b"true",
     b"@nox.session(python=", b"@nox.parametrize('python', ", b")\ndef x(s): ...\n", b"A", b"*", b"for v in", b"nox.param(", b"- language_version: python3",
     b"default_language_version:\n", b" python: ", b"\xc2\x85", b"\r", b"1979-05-27", b"-", b"%(x)s",
 )  # fmt: skip
@@ -309,3 +365,54 @@ def test_whatever_a_file_holds_it_is_read_or_refused(
         assert bool(each.request) is not bool(each.note)
         if each.request:
             Spec.parse(each.request)
+
+
+KEYS = (
+    "tool", "tool.tox", "tool.tox.env_list", "tool.tox.env", "tool.tox.env.x.base_python", "tool.tox.env_base",
+    "tool.tox.env_base.x.factors", "tool.tox.legacy_tox_ini", "tool.tox.requires", "tool.tox.env_run_base.base",
+    "tool.hatch.envs", "tool.hatch.envs.x.matrix", "tool.poetry.dependencies.python", "project.requires-python",
+    "env_list", "env", "env_base.x", "env_run_base.base_python", "envs.x.python", "requires.python_version", "requires",
+    "tools", "tools.python",
+)  # fmt: skip
+INNER = (
+    "product",
+    "exclude",
+    "prefix",
+    "start",
+    "stop",
+    "values",
+    "factors",
+    "python",
+    "version",
+    "x",
+    "base",
+)
+WRITTEN = (
+    st.booleans() | st.integers(-5, 5000) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["3.13", "py{311,312}", "py313-a", "{[x]y}", "[tox]\nenv_list = py313", ">=3", "^3", ""])
+)  # fmt: skip
+TOLD = st.recursive(
+    WRITTEN,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(INNER), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def as_toml(told: object) -> str:
+    if isinstance(told, dict):
+        return "{" + ", ".join(f"{key} = {as_toml(value)}" for key, value in told.items()) + "}"
+    if isinstance(told, list):
+        return "[" + ", ".join(map(as_toml, told)) + "]"
+    return json.dumps(told)
+
+
+@given(key=st.sampled_from(KEYS), told=TOLD)
+def test_whatever_stands_under_a_key_it_is_read(
+    key: str, told: object, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for name in ("pyproject.toml", "tox.toml", "hatch.toml", "Pipfile", "mise.toml"):
+        path = tmp_path_factory.getbasetemp() / name
+        path.write_text(f"{key} = {as_toml(told)}\n")
+        with contextlib.suppress(UsageError):  # what stands in legacy_tox_ini may be none
+            assert all(bool(each.request) is not bool(each.note) for each in wishes(path))
+            tox_requires(path)

@@ -21,7 +21,7 @@ from manypython.integrations.project import lines, nox, tables, tox_ini, tox_tom
 from manypython.integrations.project.wish import Wish
 from manypython.model.errors import UsageError
 
-__all__ = ["KNOWN", "Looked", "Wish", "project", "wishes"]
+__all__ = ["KNOWN", "Looked", "Wish", "project", "tox_requires", "wishes"]
 
 _READERS: dict[str, Callable[[Path], list[Wish]]] = {
     "pyproject.toml": tables.pyproject,
@@ -93,3 +93,19 @@ def _looked(path: Path) -> Looked:
         return Looked(path, wishes(path))
     except UsageError as error:
         return Looked(path, error=error)
+
+
+def tox_requires(path: str | os.PathLike[str]) -> tuple[str, ...] | None:
+    """What a file has tox install for itself before it starts; None where it is no file of tox's.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    path = Path(path)
+    reader = {
+        "tox.ini": tox_ini.required,
+        "setup.cfg": tox_ini.required,
+        "tox.toml": tox_toml.required,
+        "pyproject.toml": tox_toml.required,
+    }.get(path.name)
+    return reader(path) if reader else None

@@ -7,7 +7,7 @@ import itertools
 import math
 import re
 
-MOST, LONGEST = 1000, 10_000
+MOST, LONGEST = 1000, 4000
 """Environments that anybody means, and characters that say so."""
 _OLDEST, _NEWEST = 11, 15
 """What tox 4 puts in where ``3{12-}`` or ``3{-13}`` leaves an end open."""

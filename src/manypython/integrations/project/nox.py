@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from manypython.integrations.project.nox_project import load_toml, python_versions
 from manypython.integrations.project.reading import bytes_of
 from manypython.integrations.project.wish import UNKNOWN, Wish, wish
 from manypython.model.errors import UsageError
@@ -26,7 +27,7 @@ def noxfile(path: Path) -> list[Wish]:
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None) or 0
             raise UsageError(f"{path}: line {line}: no Python: {getattr(error, 'msg', error)}") from None
-    values = _Values(tree)
+    values = _Values(tree, path.parent)
     return [
         made
         for node in ast.walk(tree)
@@ -72,7 +73,8 @@ class _NotKnownError(Exception):
 class _Values:
     """What expressions of a module are, as far as its text tells."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, folder: Path) -> None:
+        self._folder = folder
         self._steps = 0
         self._constants: dict[str, Any] = {}
         changes = collections.Counter(filter(None, map(_changed, ast.walk(tree))))
@@ -98,53 +100,70 @@ class _Values:
         return [str(each).strip() for each in (told if isinstance(told, list) else str(told).split(","))]
 
     def of(self, node: ast.expr, variables: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  (as Python has it)
-        """A string, a number, or a list of such.
+        """A string, a number, a list of such, or a table.
 
         Raises:
             _NotKnownError: only running it would tell.
         """
         self._steps += 1
-        known = {**self._constants, **(variables or {})}
         try:
-            found = self._of(node, known)
-        except (KeyError, TypeError, ValueError, IndexError):
+            found = self._of(node, variables or {})
+        except (AttributeError, IndexError, KeyError, TypeError, UsageError, ValueError):
             raise _NotKnownError from None
         if self._steps > _STEPS or (isinstance(found, str | list) and len(found) > _MOST):
             raise _NotKnownError
         return found
 
-    def _of(self, node: ast.expr, known: dict[str, Any]) -> Any:  # noqa: ANN401, C901, PLR0911  (a kind each)
+    def _of(self, node: ast.expr, variables: dict[str, Any]) -> Any:  # noqa: ANN401, PLR0911  (one for each kind)
         match node:
             case ast.Constant(value=str() | int() | None as value):
                 return value
             case ast.Name(id=name):
-                return known[name]
+                return variables[name] if name in variables else self._constants[name]
             case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
-                return [each for part in parts for each in self._items(part, known)]
+                return [each for part in parts for each in self._items(part, variables)]
             case ast.BinOp(left=left, op=ast.Add(), right=right):
-                return self.of(left, known) + self.of(right, known)
+                return self.of(left, variables) + self.of(right, variables)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -self.of(operand, known)
-            case ast.Subscript(value=value, slice=ast.Slice(lower=lower, upper=upper, step=step)):
-                ends = (None if end is None else self.of(end, known) for end in (lower, upper, step))
-                return self.of(value, known)[slice(*ends)]
+                return -self.of(operand, variables)
             case ast.Subscript(value=value, slice=index):
-                return self.of(value, known)[self.of(index, known)]
-            case ast.Call(func=ast.Name(id="list" | "tuple" | "set"), args=[inner], keywords=[]):
-                return [*self.of(inner, known)]
-            case ast.Call(func=func, args=args) if _name(func) == "param":
-                return [self.of(arg, known) for arg in args]
-            case ast.Call(func=func, args=[inner]) if _name(func) == "interpreter":  # ours
-                return self.of(inner, known)
+                return self.of(value, variables)[self._index(index, variables)]
+            case ast.Call():
+                return self._called(node, variables)
             case ast.ListComp(elt=part, generators=[one]) | ast.GeneratorExp(elt=part, generators=[one]):
                 if one.ifs or not isinstance(one.target, ast.Name):
                     raise _NotKnownError
-                items = self.of(one.iter, known)
-                return [self.of(part, {**known, one.target.id: item}) for item in items]
+                items = self.of(one.iter, variables)
+                return [self.of(part, {**variables, one.target.id: item}) for item in items]
         raise _NotKnownError
 
-    def _items(self, part: ast.expr, known: dict[str, Any]) -> list[Any]:
-        return list(self.of(part.value, known)) if isinstance(part, ast.Starred) else [self.of(part, known)]
+    def _called(self, node: ast.Call, variables: dict[str, Any]) -> Any:  # noqa: ANN401
+        """What a call returns, of functions whose answer is known."""
+        match node:
+            case ast.Call(func=ast.Name(id="list" | "tuple" | "set"), args=[inner], keywords=[]):
+                return [*self.of(inner, variables)]
+            case ast.Call(func=func, args=args) if _name(func) == "param":
+                return [self.of(arg, variables) for arg in args]
+            case ast.Call(func=func, args=args, keywords=[]) if _name(func) == "load_toml":
+                self._steps += _STEPS // 100  # it is read anew each time
+                return load_toml(self._folder, *(self.of(arg, variables) for arg in args))
+            case ast.Call(func=func, args=[inner], keywords=settings) if _name(func) == "python_versions":
+                given = {str(each.arg): self.of(each.value, variables) for each in settings}
+                return python_versions(self.of(inner, variables), **given)
+            case ast.Call(func=func, args=[inner]) if _name(func) == "interpreter":  # ours
+                return self.of(inner, variables)
+        raise _NotKnownError
+
+    def _index(self, node: ast.expr, variables: dict[str, Any]) -> Any:  # noqa: ANN401
+        if not isinstance(node, ast.Slice):
+            return self.of(node, variables)
+        ends = (node.lower, node.upper, node.step)
+        return slice(*(None if end is None else self.of(end, variables) for end in ends))
+
+    def _items(self, part: ast.expr, variables: dict[str, Any]) -> list[Any]:
+        if isinstance(part, ast.Starred):
+            return list(self.of(part.value, variables))
+        return [self.of(part, variables)]
 
 
 def _changed(node: ast.AST) -> str:

@@ -35,6 +35,22 @@ def setup_cfg(path: Path) -> list[Wish]:
     return found + (of_parser(path, text, parser, "tox:tox") if parser.has_section("tox:tox") else [])
 
 
+def required(path: Path) -> tuple[str, ...] | None:
+    """``requires`` of ``tox.ini`` or ``setup.cfg``, None where the file says nothing of tox.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    return required_by(parsed(path, text_of(path)), "tox" if path.name == "tox.ini" else "tox:tox")
+
+
+def required_by(parser: configparser.ConfigParser, core: str) -> tuple[str, ...] | None:
+    """The same of what is read already."""
+    if not parser.has_section(core):
+        return None
+    return tuple(_plain(parser.get(core, "requires", fallback="")).split())
+
+
 def of_parser(path: Path, text: str, parser: configparser.ConfigParser, core: str) -> list[Wish]:
     """What an INI file says of tox, or one within a file.
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from manypython.integrations.project.factors import MOST, span
 from manypython.integrations.project.reading import line_of, table_under, text_of, toml_of, under
 from manypython.integrations.project.tox import BASE, DEFAULT, Config, wanted
-from manypython.integrations.project.tox_ini import of_parser, parsed
+from manypython.integrations.project.tox_ini import of_parser, parsed, required_by
 from manypython.integrations.project.wish import Wish
 
 _NOT_PLAIN = "{…}"
@@ -23,6 +24,22 @@ def toml(path: Path) -> list[Wish]:
     return of_table(path, text, toml_of(path, text), "")
 
 
+def required(path: Path) -> tuple[str, ...] | None:
+    """``requires`` of ``tox.toml`` or ``pyproject.toml``, None where the file says nothing of tox.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    table = toml_of(path, text_of(path))
+    if path.name == "pyproject.toml":
+        table = table_under(table, "tool", "tox")
+    legacy = _legacy(table)
+    if legacy:
+        return required_by(parsed(path, legacy), "tox")
+    told = table.get("requires")
+    return tuple(map(str, told if isinstance(told, list) else ())) if table else None
+
+
 def of_table(path: Path, text: str, table: dict[str, Any], section: str) -> list[Wish]:
     """What a table of tox's says.
 
@@ -32,11 +49,14 @@ def of_table(path: Path, text: str, table: dict[str, Any], section: str) -> list
         table: ``tool.tox`` of ``pyproject.toml``, or all of ``tox.toml``.
         section: the table's name.
     """
-    legacy = table.get("legacy_tox_ini")
-    if isinstance(legacy, str) and len(table) == 1:
+    if legacy := _legacy(table):
         return of_parser(path, text, parsed(path, legacy), "tox")
     listed, unknown = _listed(table.get("env_list"))
-    homes = {name: f"env_base.{base}" for base, name in _generated(table_under(table, "env_base"))}
+    homes: dict[str, str] = {}
+    for base, told in table_under(table, "env_base").items():
+        names = _generated(base, under(told, "factors"))
+        homes |= dict.fromkeys(names or (), f"env_base.{base}")
+        unknown += [] if names else [f"env_base.{base}"]
     homes |= {name: f"env.{name}" for name in table_under(table, "env")}
     sections = {
         f"{kind}.{name}": _plain_table(told)
@@ -51,6 +71,12 @@ def of_table(path: Path, text: str, table: dict[str, Any], section: str) -> list
         return line_of(text, f"{dot}{part}" if part else section, *keys)
 
     return wanted(path, config, line)
+
+
+def _legacy(table: dict[str, Any]) -> str:
+    """The INI file that is a string of a TOML file; empty where tox reads the table itself."""
+    legacy = table.get("legacy_tox_ini")
+    return legacy if isinstance(legacy, str) and len(table) == 1 else ""
 
 
 def _plain_table(told: object) -> dict[str, str]:
@@ -70,49 +96,47 @@ def _listed(told: object) -> tuple[list[str], list[str]]:
     names: list[str] = []
     unknown = []
     for item in told if isinstance(told, list) else ():
-        if isinstance(item, str):
-            names.append(item)
-        elif isinstance(item, dict) and "product" in item:
-            left_out = item.get("exclude") or []
-            names += [name for name in _product("", item["product"]) if name not in left_out]
-        elif (group := _group(item)) is not None:
-            names += group
-        else:
-            unknown.append(str(item))
+        if len(names) > MOST:
+            unknown.append(f"more than {MOST} environments")
+            break
+        more = [item] if isinstance(item, str) else _of_table(item)
+        names += more or ()
+        unknown += [] if more else [str(item)]
     return list(dict.fromkeys(names))[:MOST], unknown
 
 
-def _generated(bases: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    """Each base of ``env_base`` with the names of environments that it makes."""
-    for base, table in bases.items():
-        factors = under(table, "factors")
-        nested = isinstance(factors, list) and factors and isinstance(factors[0], list | dict)
-        for name in _product(base, factors if nested else [factors]):
-            yield base, name
+def _of_table(item: object) -> list[str]:
+    """Names of ``{product = [["py312", "py313"], ["a", "b"]], exclude = ["py312-b"]}``, or of one group."""
+    if not isinstance(item, dict) or "product" not in item:
+        return _group(item)
+    left_out = item.get("exclude")
+    names = _joined(item["product"])
+    return [name for name in names if not isinstance(left_out, list) or name not in left_out]
 
 
-def _product(base: str, groups: object) -> list[str]:
-    """Names of each factor of one group with each of the others."""
-    expanded = [_group(group) or [] for group in groups] if isinstance(groups, list) else []
-    count = 1
-    for group in expanded:
-        count *= len(group)
-    if not expanded or count > MOST:
+def _generated(base: str, factors: object) -> list[str]:
+    """Names of environments that ``env_base`` makes of its factors; empty where they are not known."""
+    nested = isinstance(factors, list) and factors and isinstance(factors[0], list | dict)
+    return [f"{base}-{name}" for name in _joined(factors if nested else [factors])]
+
+
+def _joined(groups: object) -> list[str]:
+    """Each factor of one group with each of the others; empty where one is not known."""
+    expanded = [_group(group) for group in groups] if isinstance(groups, list) else []
+    if not expanded or math.prod(map(len, expanded)) > MOST:
         return []
-    return ["-".join((*([base] if base else []), *names)) for names in product(*expanded)]
+    return ["-".join(names) for names in itertools.product(*expanded)]
 
 
-def _group(told: object) -> list[str] | None:
+def _group(told: object) -> list[str]:
     """Factors of a list, of ``{prefix = "py3", start = 11, stop = 13}`` or of ``{name = either}``."""
     if isinstance(told, list):
         return [each for each in told if isinstance(each, str)]
-    if not isinstance(told, dict):
-        return None
-    if "prefix" in told:
+    if isinstance(told, dict) and "prefix" in told:
         ends = told.get("start"), told.get("stop")
         numbers = span(*(each if isinstance(each, int) else None for each in ends))
         return [f"{told['prefix']}{number}" for number in numbers]
-    if len(told) == 1:
+    if isinstance(told, dict) and len(told) == 1:
         (inner,) = told.values()
         return _group(inner.get("values", inner) if isinstance(inner, dict) else inner)
-    return None
+    return []

@@ -21,6 +21,8 @@ UNKNOWN = "not known without running it"
 ANY = "names no version"
 NOT_UNDERSTOOD = "not understood"
 
+_LONGEST = 1000
+"""Characters of what somebody means."""
 _OURS = ("", "cp", "cpython", "py", "python")
 _NOT_OURS = (
     (re.compile(r"[{$]"), UNKNOWN),
@@ -79,6 +81,8 @@ def understood(said: str) -> tuple[str, str]:
             ``pypy3.11``, ``/usr/bin/python3``: what tox, nox, virtualenv, uv and pyenv take.
     """
     text = said.strip()
+    if len(text) > _LONGEST:
+        return "", NOT_UNDERSTOOD
     if why := next((why for pattern, why in _NOT_OURS if pattern.search(text)), ""):
         return "", why
     if match := _SAID.fullmatch(text):
