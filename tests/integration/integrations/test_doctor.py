@@ -33,7 +33,7 @@ def test_its_page(served: Served, env: dict[str, str], tmp_path: Path) -> None:
     shown = PAGE.path.read_text().partition("$ manypython doctor\npyproject")[2].partition("\n\n")[0]
     assert told.partition("\n\n")[0] == f"pyproject{shown}"
     cold = json.loads(run(env, "manypython", "doctor", "--json", cwd=folder))
-    wanted = {"pyproject.toml:4", "tox.ini:3", "tox.ini:5", "noxfile.py:3", "Pipfile:2", ".python-version:1"}
+    wanted = {"pyproject.toml:4", "tox.ini:3", "tox.ini:5", "noxfile.py:4", "Pipfile:2", ".python-version:1"}
     assert states(cold) == {"fetched": wanted, "not ours": {"tox.ini:3"}}
     python = run(env, "manypython", "fetch", "3.13", cwd=folder).strip()
     PAGE.run(env, folder, served)
