@@ -110,7 +110,7 @@ def variable(name: str) -> str:
 
 
 def outside(text: str) -> str:
-    """A text of ours for another tool, where the command's options are not: ``--trust`` is ``MANYPYTHON_TRUST``."""
+    """A text of ours for another tool, which has not our options: ``--trust`` is ``MANYPYTHON_TRUST``."""
     for name in sorted(DEFAULTS, key=len, reverse=True):
         text = text.replace(f"--{name}", variable(name))
     return text

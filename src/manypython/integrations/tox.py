@@ -18,7 +18,7 @@ from tox.plugin import impl
 from tox.report import HandledError
 from tox.tox_env.errors import Fail
 from tox.tox_env.python.virtual_env.api import VirtualEnv
-from virtualenv.config.ini import IniConfig
+from virtualself.config.ini import IniConfig
 
 from manypython.index import settings
 from manypython.model.errors import UsageError
@@ -67,24 +67,25 @@ def tox_add_core_config(core_conf: ConfigSet, state: State) -> None:
         raise HandledError(f"{where}: no such setting (there are {', '.join(map(_key, _SETTINGS))})")
 
 
-def _environment(env: VirtualEnv) -> dict[str, str]:
+def _environment(self: VirtualEnv) -> dict[str, str]:
     """The environment that virtualenv is told about: the user's own words win over ours.
 
     Raises:
         Fail: ``[tox]`` or ``set_env`` has a setting that cannot be, or is not a project's.
     """
-    told: dict[str, str] = _plain(env)
+    told: dict[str, str] = _plain(self)
     for name in settings.NOT_FOR_PROJECTS:
         if (variable := _variable(name)) in told and told[variable] != os.environ.get(variable):
             raise Fail(settings.refused(name, f"set_env: {variable}").line)
-    if env.conf.get("virtualenv_spec"):
+    if "virtualenv_spec" in self.conf and self.conf["virtualenv_spec"]:  # noqa: RUF019  (its get() is no dict's)
         return told  # another virtualenv, in a process of its own, that knows nothing of us
-    if IniConfig(told).config_parser.has_option(IniConfig.section, "discovery"):
-        return told
-    return {"VIRTUALENV_DISCOVERY": "manypython", **dict(_of_project(env.core)), **told}
+    ours = dict(_of_project(self.core))
+    if not IniConfig(told).config_parser.has_option(IniConfig.section, "discovery"):
+        ours["VIRTUALENV_DISCOVERY"] = "manypython"
+    return {**ours, **told}
 
 
-VirtualEnv.virtualenv_env_vars = _environment  # type: ignore[method-assign, unused-ignore]
+VirtualEnv.virtualenv_env_vars = _environment  # type: ignore[method-assign]
 
 
 def _of_project(core: CoreConfigSet) -> Iterator[tuple[str, str]]:

@@ -36,8 +36,8 @@ _NOTHING = "<0"
 """What tox asks for besides, so that no default of virtualenv's own answers."""
 
 
-class Manypython(Builtin):  # type: ignore[misc, unused-ignore]  # (virtualenv may not be there to be checked)
-    """What the machine has; where it has nothing, what our index has; with ``--manypython-prefer`` ours first."""
+class Manypython(Builtin):
+    """What the machine has, else what our index has; with ``--manypython-prefer`` the other way round."""
 
     def __init__(self, options: VirtualEnvOptions) -> None:
         super().__init__(options)
@@ -117,9 +117,9 @@ def requested(text: str) -> str:
         ValueError: it has an operator of a version specifier and is none (virtualenv's).
     """
     spec = PythonSpec.from_string_spec(text)
-    machine = getattr(spec, "machine", None)  # before virtualenv 20.36 there were none of these three
-    debug = getattr(spec, "debug", None)
-    specifier = getattr(spec, "version_specifier", None)
+    # virtualenv 20 has had these one by one
+    machine, debug = getattr(spec, "machine", None), getattr(spec, "debug", None)
+    threaded, specifier = getattr(spec, "free_threaded", None), getattr(spec, "version_specifier", None)
     if (
         spec.path
         or text == _NOTHING
@@ -130,11 +130,11 @@ def requested(text: str) -> str:
     ):
         return ""
     if specifier is not None:
-        return "" if spec.free_threaded else str(specifier)
+        return "" if threaded else str(specifier)
     if spec.major is None:
         return ""
     numbers = (str(number) for number in (spec.major, spec.minor, spec.micro) if number is not None)
-    return ".".join(numbers) + ("t" if spec.free_threaded else "")
+    return ".".join(numbers) + ("t" if threaded else "")
 
 
 def _attribute(name: str) -> str:
