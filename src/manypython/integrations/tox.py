@@ -18,7 +18,7 @@ from tox.plugin import impl
 from tox.report import HandledError
 from tox.tox_env.errors import Fail
 from tox.tox_env.python.virtual_env.api import VirtualEnv
-from virtualself.config.ini import IniConfig
+from virtualenv.config.ini import IniConfig
 
 from manypython.index import settings
 from manypython.model.errors import UsageError
