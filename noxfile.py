@@ -74,14 +74,14 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the pipeline, its interpreter and fetching, in pairs; or -- run, fetching or compare A B."""
+    """Time the pipeline, fetching and plug-ins, in pairs; or -- run, fetching, integrations, compare A B."""
     session.install("-e", ".[build]")
     program, *words = session.posargs or ["all"]
     if program == "compare":
         session.install("pyperformance>=1.11,<2")
     if program in ("fetching", "all"):
         session.install("uv>=0.9,<1", "pbs-installer[all]>=2026.10,<2027")
-    for each in ("run", "fetching") if program == "all" else (program,):
+    for each in ("run", "fetching", "integrations") if program == "all" else (program,):
         session.run("python", f"tests/benchmarks/{each}.py", *words)
 
 
