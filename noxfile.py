@@ -14,7 +14,10 @@ nox.options.sessions = ["lint", "types", "tests"]
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_existing_virtualenvs = True
 
-TESTS = ("pytest>=9,<10", "hypothesis>=6.100,<7", "pytest-xdist>=3.6,<4", "jsonschema>=4.23,<5")
+TESTS = (
+    "pytest>=9,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "jsonschema>=4.23,<5",
+    "virtualenv>=21,<22",
+)  # fmt: skip
 
 
 @nox.session

@@ -7,7 +7,7 @@ processor's seconds, which neighbours on the machine disturb less.
 
 from __future__ import annotations
 
-import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -42,11 +42,15 @@ class Way:
         if self.anew:
             shutil.rmtree(self.folder / ".tox", ignore_errors=True)
         env = {"PATH": self.path, "HOME": str(self.home), "LANG": "C.UTF-8"}
-        before, begun = os.times(), time.perf_counter()
+        before, begun = _processor(), time.perf_counter()
         subprocess.run(self.argv, env=env, cwd=self.folder, check=True, capture_output=True)
-        taken, after = time.perf_counter() - begun, os.times()
-        cpu = after.children_user + after.children_system - before.children_user - before.children_system
-        return taken, cpu
+        return time.perf_counter() - begun, _processor() - before
+
+
+def _processor() -> float:
+    """Seconds of the processor that commands have taken so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def compare(title: str, plain: Way, *others: Way) -> None:

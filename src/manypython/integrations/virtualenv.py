@@ -42,11 +42,7 @@ class Manypython(Builtin):
     def __init__(self, options: VirtualEnvOptions) -> None:
         super().__init__(options)
         self._prefers: bool = options.manypython_prefer
-        self._said = {
-            name: getattr(options, _attribute(name))
-            for name in _NAMES
-            if options.get_source(_attribute(name)) not in (None, "default")
-        }
+        self._said = _said(options)
 
     @classmethod
     def add_parser_arguments(cls, parser: ArgumentParser) -> None:
@@ -94,8 +90,7 @@ class Manypython(Builtin):
     def _python(self, request: str) -> str:
         """The path of an interpreter; empty where there is none, which is said."""
         try:
-            given = {name.replace("-", "_"): _value(name, value) for name, value in self._said.items()}
-            return fetch(request, target="", say=_warn, **given).python
+            return fetch(request, target="", say=_warn, **self._said).python
         except ManypythonError as error:
             _LOG.error("manypython: %s", settings.outside(error.line))
         except OSError as error:
@@ -137,13 +132,15 @@ def requested(text: str) -> str:
     return ".".join(numbers) + ("t" if threaded else "")
 
 
-def _attribute(name: str) -> str:
-    return f"manypython_{name.replace('-', '_')}"
-
-
-def _value(name: str, value: Any) -> Any:  # noqa: ANN401  (as virtualenv has it)
-    """A setting as ``fetch`` takes it: a list is of words here."""
-    return value.split() if isinstance(settings.DEFAULTS[name], list) else value
+def _said(options: VirtualEnvOptions) -> dict[str, Any]:
+    """What options, variables and ``virtualenv.ini`` say, as ``fetch`` takes it, and no defaults."""
+    said: dict[str, Any] = {}
+    for name in _NAMES:
+        argument = name.replace("-", "_")
+        if options.get_source(f"manypython_{argument}") not in (None, "default"):
+            value = getattr(options, f"manypython_{argument}")
+            said[argument] = value.split() if isinstance(settings.DEFAULTS[name], list) else value
+    return said
 
 
 def _warn(text: str) -> None:
