@@ -80,7 +80,8 @@ def _environment(self: VirtualEnv) -> dict[str, str]:
     if "virtualenv_spec" in self.conf and self.conf["virtualenv_spec"]:  # noqa: RUF019  (its get() is no dict's)
         return told  # another virtualenv, in a process of its own, that knows nothing of us
     ours = dict(_of_project(self.core))
-    if not IniConfig(told).config_parser.has_option(IniConfig.section, "discovery"):
+    file = IniConfig(told)
+    if not (file and file.config_parser.has_option(file.section, "discovery")):
         ours["VIRTUALENV_DISCOVERY"] = "manypython"
     return {**ours, **told}
 

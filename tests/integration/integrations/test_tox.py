@@ -93,6 +93,20 @@ def test_what_the_machine_has_answers_and_nothing_is_fetched(
     assert not (tmp_path / "home/.local/share/manypython").exists()
 
 
+def test_whoever_named_another_discovery_has_that(tool: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "virtualenv.ini").write_text("[virtualenv]\ndiscovery = builtin\n")
+    folder = project(tmp_path / "p")
+    for more in (
+        {"VIRTUALENV_DISCOVERY": "builtin"},
+        {"VIRTUALENV_CONFIG_FILE": str(tmp_path / "virtualenv.ini")},
+        {"TOX_DISABLED_EXTERNAL_PLUGINS": "manypython"},
+    ):
+        env = clean(tmp_path / "home", tool(TOX, "manypython"), **more)
+        done = attempt(env, "tox", "-e", "py313", cwd=folder)
+        assert done.returncode != 0
+        assert "manypython" not in done.stdout, more
+
+
 def test_what_fails_is_one_line_that_says_what_to_do(tool: Callable[..., Path], tmp_path: Path) -> None:
     env = clean(tmp_path / "home", tool(TOX, "manypython"))
     folder, unsigned = tmp_path / "p", tmp_path / "unsigned"
