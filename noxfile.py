@@ -15,12 +15,9 @@ nox.options.error_on_missing_interpreters = True
 nox.options.reuse_existing_virtualenvs = True
 
 TESTS = (
-    "pytest>=9,<10",
-    "hypothesis>=6.100,<7",
-    "pytest-xdist>=3.6,<4",
-    "jsonschema>=4.23,<5",
-    "pyyaml>=6,<7",
-)
+    "pytest>=9,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "jsonschema>=4.23,<5", "pyyaml>=6,<7",
+    "virtualenv>=21,<22",
+)  # fmt: skip
 
 
 @nox.session
@@ -75,21 +72,22 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types for the lowest and the highest Python that the tool runs on."""
-    session.install("-e", ".[build]", "mypy>=2.4,<3", "nox", "pytest>=9,<10", "hypothesis")
+    hosts = ("nox", "tox>=4.30,<5")
+    session.install("-e", ".[build]", "mypy>=2.4,<3", "pytest>=9,<10", "hypothesis", *hosts)
     for version in ("3.11", "3.14"):
         session.run("mypy", "--python-version", version)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the pipeline, its interpreter and fetching, in pairs; or -- run, fetching or compare A B."""
+    """Time the pipeline, fetching and plug-ins, in pairs; or -- run, fetching, integrations, compare A B."""
     session.install("-e", ".[build]")
     program, *words = session.posargs or ["all"]
     if program == "compare":
         session.install("pyperformance>=1.11,<2")
     if program in ("fetching", "all"):
         session.install("uv>=0.9,<1", "pbs-installer[all]>=2026.10,<2027")
-    for each in ("run", "fetching") if program == "all" else (program,):
+    for each in ("run", "fetching", "integrations") if program == "all" else (program,):
         session.run("python", f"tests/benchmarks/{each}.py", *words)
 
 

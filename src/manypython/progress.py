@@ -95,7 +95,7 @@ class Reporter:
             size: bytes there will be.
         """
         begun = time.monotonic()
-        shown = begun
+        shown = begun - _TRANSFER_INTERVAL
         with contextlib.ExitStack() as stack:
             live: _LiveStep | None = None
 

@@ -18,8 +18,9 @@ def test_a_transfer_is_worth_a_word_after_two_seconds(
             advance(second * 500_000)
     said = capfd.readouterr().err.splitlines()
     assert said == [
-        "fetch x: 2.5 of 10.0 MB, 5.0 s, about 15 s more",
-        "fetch x: 5.0 of 10.0 MB, 10 s, about 10 s more",
+        "fetch x: 1.0 of 10.0 MB, 2.0 s, about 18 s more",
+        "fetch x: 3.5 of 10.0 MB, 7.0 s, about 13 s more",
+        "fetch x: 6.0 of 10.0 MB, 12 s, about 8.0 s more",
     ]
 
 

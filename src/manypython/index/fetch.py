@@ -87,7 +87,7 @@ def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, An
     if not settings.index:
         raise UsageError(
             "no index is set",
-            remedy="name a site with --index URL, MANYPYTHON_INDEX or [tool.manypython] index",
+            remedy="name a site with --index URL or [tool.manypython] index",
         )
     if "://" not in settings.index and not Path(settings.index).is_dir():
         raise DownloadError(

@@ -41,7 +41,7 @@ HELP = {
     "timeout": "seconds without a byte after which a server counts as stalled",
 }
 _PATHS = ("store-dir", "ca-bundle", "trust")
-_NOT_FOR_PROJECTS = ("allow-unsigned", "store-dir", "ca-bundle")
+NOT_FOR_PROJECTS = ("allow-unsigned", "store-dir", "ca-bundle")
 """What a checkout of a stranger's project must not decide."""
 _STORES = ("own", "uv")
 _ENVIRON = "MANYPYTHON_"
@@ -84,15 +84,15 @@ def read(given: Mapping[str, Any] | None = None) -> Settings:
     ]
     layers.append((_ENVIRON, _of_environ(), here))
     for path, keys, forbidden in (
-        (_project(here), ("tool", "manypython"), _NOT_FOR_PROJECTS),
+        (_project(here), ("tool", "manypython"), NOT_FOR_PROJECTS),
         (os.path.join(_config_home(), "manypython", "config.toml"), (), ()),
     ):
         layers.append((path, _of_file(path, keys, forbidden), os.path.dirname(path)))
     values, sources = dict(DEFAULTS), dict.fromkeys(DEFAULTS, "default")
     for origin, told, base in reversed(layers):
         for name, value in told.items():
-            source = _variable(name) if origin == _ENVIRON else origin or f"--{name}"
-            values[name] = _checked(name, value, source, base)
+            source = variable(name) if origin == _ENVIRON else origin or f"--{name}"
+            values[name] = checked(name, value, source, base)
             sources[name] = source
     return Settings(values, sources)
 
@@ -102,6 +102,31 @@ def without_login(place: str) -> str:
     scheme, mark, rest = place.partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}" if mark else place
+
+
+def variable(name: str) -> str:
+    """The environment's name of a setting: ``MANYPYTHON_STORE_DIR``."""
+    return f"{_ENVIRON}{name.upper().replace('-', '_')}"
+
+
+def outside(text: str) -> str:
+    """A text of ours for another tool, which has not our options: ``--trust`` is ``MANYPYTHON_TRUST``."""
+    for name in sorted(DEFAULTS, key=len, reverse=True):
+        text = text.replace(f"--{name}", variable(name))
+    return text
+
+
+def refused(name: str, where: str) -> UsageError:
+    """The error about a project that says what is not for it to say.
+
+    Args:
+        name: the setting's.
+        where: the file and the words in it.
+    """
+    return UsageError(
+        f"{where}: not for a project to say",
+        remedy=f"set {variable(name)} or put it into the user's config.toml",
+    )
 
 
 def data_home() -> str:
@@ -124,10 +149,6 @@ def _project(folder: str) -> str:
     return next((path for path in paths if os.path.isfile(path)), "")
 
 
-def _variable(name: str) -> str:
-    return f"{_ENVIRON}{name.upper().replace('-', '_')}"
-
-
 def _parents(folder: str) -> Iterator[str]:
     """A folder and every one above it."""
     while True:
@@ -141,7 +162,7 @@ def _parents(folder: str) -> Iterator[str]:
 def _of_environ() -> dict[str, Any]:
     told: dict[str, Any] = {}
     for name in DEFAULTS:
-        if value := os.environ.get(_variable(name)):
+        if value := os.environ.get(variable(name)):
             told[name] = value.split() if name == "mirrors" else value
     return told
 
@@ -167,15 +188,22 @@ def _of_file(path: str, keys: tuple[str, ...], forbidden: tuple[str, ...]) -> di
         if name not in DEFAULTS:
             raise UsageError(f"{path}: {name}: no such setting", remedy=f"there are {', '.join(DEFAULTS)}")
         if name in forbidden:
-            raise UsageError(
-                f"{path}: {name}: not for a project to say",
-                remedy=f"set {_variable(name)} or put it into the user's config.toml",
-            )
+            raise refused(name, f"{path}: {name}")
     return dict(told)
 
 
-def _checked(name: str, value: Any, source: str, base: str) -> Any:  # noqa: ANN401  (as TOML has it)
-    """A value of its setting's type that can be; paths are absolute."""
+def checked(name: str, value: Any, source: str, base: str) -> Any:  # noqa: ANN401  (as TOML has it)
+    """A value of its setting's type that can be; paths are absolute.
+
+    Args:
+        name: the setting's.
+        value: as an option, a variable or a file has it.
+        source: where it stands, for the error.
+        base: the folder that relative paths are meant from.
+
+    Raises:
+        UsageError: it is of the wrong type, or is none that can be.
+    """
     value = _typed(name, value, source)
     if name == "store" and value not in _STORES:
         raise UsageError(f"{source}: store: {value!r} is none of {', '.join(_STORES)}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,7 +196,8 @@ class Place:
         url = self.address + path
         headers = self._login(url) | ({"Range": f"bytes={begin}-"} if begin else {})
         try:
-            response = self._manager(url).request("GET", url, headers=headers, preload_content=False)
+            with _unlogged():
+                response = self._manager(url).request("GET", url, headers=headers, preload_content=False)
         except urllib3.exceptions.HTTPError as error:
             raise DownloadError(f"{url}: {_said(error)}", remedy=_advice(error)) from None
         try:
@@ -299,6 +302,21 @@ def _writable(path: Path) -> Iterator[IO[bytes]]:
         ) from None
 
 
+@contextlib.contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep each of urllib3's tries out of the log of a tool that shows its log: the error says it once."""
+    here, log = threading.get_ident(), logging.getLogger("urllib3.connectionpool")
+
+    def of_another(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    log.addFilter(of_another)
+    try:
+        yield
+    finally:
+        log.removeFilter(of_another)
+
+
 def _said(error: Exception) -> str:
     """What urllib3 means; of a timeout it says more than anybody wants to know."""
     told = getattr(error, "reason", None) or error
@@ -319,4 +337,4 @@ def plain(error: Exception) -> str:
 def _advice(error: Exception) -> str:
     if isinstance(getattr(error, "reason", None), urllib3.exceptions.SSLError):
         return "name the certificates to trust with MANYPYTHON_CA_BUNDLE"
-    return ""
+    return "check the address and the network, or name a second place of the site with MANYPYTHON_MIRRORS"

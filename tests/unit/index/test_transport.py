@@ -175,3 +175,11 @@ def test_so_does_the_url_and_nobody_is_told_the_password(
     kept = [path for path in home.rglob("*") if path.is_file() and path.suffix in (".json", ".lock")]
     assert kept
     assert not [path for path in kept if b"secret" in path.read_bytes()]
+
+
+def test_what_is_tried_again_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Tools that show their log would show each of urllib3's tries, too."""
+    with pytest.raises(DownloadError, match="Connection refused") as caught:
+        fetch("3.13", index="http://127.0.0.1:1/", trust=f"sha256:{'0' * 64}")
+    assert "check the address and the network" in caught.value.remedy
+    assert caplog.messages == []
