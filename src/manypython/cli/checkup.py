@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from manypython.index import host
-from manypython.index.fetch import available, wrappings
-from manypython.index.installed import Installed, find
+from manypython.index.fetch import archive, available, best
+from manypython.index.installed import Installed
 from manypython.index.model import Build
-from manypython.index.select import select
 from manypython.index.settings import Settings
 from manypython.integrations.project import Looked, Wish, tox_requires
 from manypython.model.errors import ManypythonError, NoBuildError, UsageError
 from manypython.model.identifier import Spec
-from manypython.model.target import Target
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
 
@@ -65,9 +62,7 @@ class Offer:
         """
         if self.error is not None:
             raise self.error
-        target = Target.parse(self.settings.target) if self.settings.target else None
-        level = host.level() if target is None else 1
-        return select(self.entries, Spec.parse(request), host.platform_tags(target), level, self.source)
+        return best(self.entries, request, self.settings, self.source)
 
 
 @dataclass(frozen=True)
@@ -142,22 +137,9 @@ def _made(request: str) -> str:
     return f"; manypython builds CPython {first} to {last}"
 
 
-def there(settings: Settings) -> Callable[[str], Installed | None]:
-    """What is in the store, as ``fetch`` sees it."""
-    unsigned = settings.allow_unsigned or not settings.index
-
-    def here(request: str) -> Installed | None:
-        return find(
-            settings.store_dir, request, target=settings.target, index=settings.index, unsigned=unsigned
-        )
-
-    return here
-
-
 def download(build: Build, settings: Settings) -> dict[str, Any]:
     """What would be fetched of a build."""
-    files = [file for suffix in wrappings(settings.index) if (file := build.file(suffix))]
-    file = files[0] if files else build.archive
+    file = archive(build, settings)
     return {
         "key": build.key,
         "version": str(build.version),

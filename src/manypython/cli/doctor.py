@@ -22,9 +22,9 @@ from manypython.cli.checkup import (
     checks,
     download,
     rows,
-    there,
 )
 from manypython.cli.fetching import INDEX_OPTIONS, JSON, settings_of
+from manypython.index.installed import here
 from manypython.integrations.project import KNOWN, Looked, project
 from manypython.model.errors import NoBuildError
 from manypython.progress import Reporter
@@ -42,7 +42,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     offer = Offer.of(settings, Reporter(quiet=True))
     found = rows(
         [wish for each in looked for wish in each.wishes],
-        there(settings),
+        lambda request: here((request,), settings).get(request),
         lambda request: download(offer.build(request), settings),
     )
     others = checks(settings, offer, looked)

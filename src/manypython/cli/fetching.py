@@ -63,7 +63,7 @@ def _wished(origins: list[str]) -> list[str]:
     wished = [wish for origin in origins for wish in wishes(Path(origin))]
     for wish in wished:
         if not wish.request:
-            print(f"note: {wish.path}: {wish.where}: {wish.said}: none of ours", file=sys.stderr)
+            print(f"note: {wish.path}: {wish.where}: {wish.said}: {wish.note}", file=sys.stderr)
     requests = list(dict.fromkeys(wish.request for wish in wished if wish.request))
     if not requests:
         raise UsageError(f"{', '.join(origins)}: asks for no CPython", remedy="name a version")

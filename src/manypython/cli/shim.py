@@ -7,7 +7,9 @@ import os
 import sys
 from pathlib import Path
 
+from manypython.index.settings import outside
 from manypython.integrations import pipenv
+from manypython.model.errors import ManypythonError
 
 
 def shim_install(arguments: argparse.Namespace) -> int:
@@ -28,7 +30,11 @@ def shim_remove(_: argparse.Namespace) -> int:
 
 def shim_run(arguments: argparse.Namespace) -> int:
     """Answer for it."""
-    if said := pipenv.answer(arguments.words[1:]):
+    try:
+        said = pipenv.answer(arguments.words[1:])
+    except ManypythonError as error:
+        raise type(error)(error.message, remedy=outside(error.remedy)) from None
+    if said:
         print(said)
     return 0
 

@@ -51,19 +51,47 @@ def fetch(requests: Sequence[str], settings: Settings, reporter: Reporter) -> li
         ManypythonError: any of UsageError, DownloadError, TrustError, NoBuildError, ArchiveError,
             OutputError, as their classes say.
     """
-    target = _target(settings)
-    specs = [Spec.parse(request) for request in requests]
+    for request in requests:
+        Spec.parse(request)  # no index is asked for what is no request
     entries, signed, source = available(settings, reporter)
-    tags, level = host.platform_tags(target), _level(target)
-    builds = [select(entries, spec, tags, level, source) for spec in specs]
+    builds = [best(entries, request, settings, source) for request in requests]
     origin: dict[str, object] = {"index": settings.index, "signed": signed}
     found = {build.key: store.vouched(Path(settings.store_dir), build, origin) for build in builds}
-    wanted = {build.key: (build, _file(build, settings)) for build in builds if found[build.key] is None}
+    wanted = {build.key: (build, archive(build, settings)) for build in builds if found[build.key] is None}
     _side_by_side([file for _, file in wanted.values()], settings, reporter)
     return [
-        found[build.key] or _got(*wanted[build.key], settings, reporter, origin, runs=target is None)
+        found[build.key] or _got(*wanted[build.key], settings, reporter, origin, runs=not settings.target)
         for build in builds
     ]
+
+
+def best(entries: Sequence[dict[str, Any]], request: str, settings: Settings, source: str) -> Build:
+    """The build that answers a request on this machine, or on the target that is set.
+
+    Args:
+        entries: of an index, as ``available`` gives them.
+        request: as for ``fetch``.
+        settings: which target.
+        source: where the index is from, for messages.
+
+    Raises:
+        UsageError: the request is none.
+        NoBuildError, DownloadError: as ``select``.
+    """
+    target = _target(settings)
+    return select(entries, Spec.parse(request), host.platform_tags(target), _level(target), source)
+
+
+def archive(build: Build, settings: Settings) -> File:
+    """The archive of a build that is best taken from the index that is set.
+
+    Raises:
+        DownloadError: the index names none.
+    """
+    file = next((file for suffix in wrappings(settings.index) if (file := build.file(suffix))), None)
+    if file is None:
+        raise DownloadError(f"{build.key}: the index names no archive of it that can be unpacked here")
+    return file
 
 
 def versions(settings: Settings, reporter: Reporter) -> list[Version]:
@@ -151,14 +179,6 @@ def wrappings(place: str) -> tuple[str, ...]:
 def _is_near(place: str) -> bool:
     """Whether no network is between."""
     return "://" not in place or urlsplit(place).hostname in _LOOPBACK
-
-
-def _file(build: Build, settings: Settings) -> File:
-    """The archive of a build that is best taken from this index."""
-    file = next((file for suffix in wrappings(settings.index) if (file := build.file(suffix))), None)
-    if file is None:
-        raise DownloadError(f"{build.key}: the index names no archive of it that can be unpacked here")
-    return file
 
 
 def _side_by_side(files: Sequence[File], settings: Settings, reporter: Reporter) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
@@ -95,13 +95,13 @@ def _none(entries: Sequence[dict[str, Any]], spec: Spec, tags: Sequence[str]) ->
     ]
     if answers:
         offered = _few(
-            {f"{each['version']} for {each.get('platform_tag')}{_level(each)}" for each in answers}
+            answers, lambda each: f"{each['version']} for {each.get('platform_tag')}{_level(each)}"
         )
         return NoBuildError(
             f"no build of {spec} fits {_machine(tags)}; on offer: {offered}",
             remedy="ask the site's owner for a build with an older C library, or name another --target",
         )
-    offered = _few({f"{each.get('version')}{'t' if each.get('variant') else ''}" for each in entries})
+    offered = _few(entries, lambda each: f"{each.get('version')}{'t' if each.get('variant') else ''}")
     return NoBuildError(
         f"the index has no {spec}; on offer: {offered or 'nothing'}",
         remedy="manypython list --available shows all",
@@ -121,7 +121,11 @@ def _level(entry: dict[str, Any]) -> str:
     return f" level {level}" if isinstance(level, int) and level > 1 else ""
 
 
-def _few(names: set[str]) -> str:
-    ordered = sorted(names, reverse=True)
+def _few(entries: Sequence[dict[str, Any]], name: Callable[[dict[str, Any]], str]) -> str:
+    """The names of the newest."""
+    newest = sorted(
+        entries, key=lambda each: (_version(each.get("version")) or Version("0"), name(each)), reverse=True
+    )
+    ordered = list(dict.fromkeys(map(name, newest)))
     more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
     return ", ".join(ordered[:_NAMED]) + more

@@ -21,6 +21,7 @@ from nox.logger import logger
 from nox.virtualenv import VirtualEnv
 
 from manypython import fetch
+from manypython.index.settings import outside
 from manypython.model.errors import ManypythonError
 
 _ASKED = "_resolved_interpreter"
@@ -53,8 +54,9 @@ class Interpreter(str):
         try:
             self._path = self._path or fetch(self, say=logger.info, **settings).python
         except ManypythonError as error:
-            logger.error(error.line)
-            raise CommandFailed(error.line) from None
+            said = outside(error.line)
+            logger.error(said)
+            raise CommandFailed(said) from None
         return self._path
 
 

@@ -79,7 +79,7 @@ def test_a_project_before_and_after_fetching(
     assert (code, told["wishes"][0]["state"], told["wishes"][0]["python"]) == (0, HERE, python)
     code, told = doctor(capfd, folder)
     assert (code, told["checks"][0]["said"]) == (0, "no index is set"), "what is here needs none"
-    assert "MANYPYTHON_INDEX" in told["checks"][0]["remedy"]
+    assert "--index URL" in told["checks"][0]["remedy"]
 
 
 def test_an_index_that_gives_no_answer_is_named(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +170,7 @@ def test_the_table_is_for_people_and_harms_no_terminal(
     assert "tox.ini:2          env_list: py313    3.13     not here\n" in told
     assert ".python-version:2                     ·[2Jx    not understood\n" in told
     assert told.endswith(
-        "remedy: name a site with --index URL, MANYPYTHON_INDEX or [tool.manypython] index\n"
+        "remedy: name a site with --index URL or [tool.manypython] index\n"
     )
 
 

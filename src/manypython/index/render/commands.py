@@ -6,12 +6,11 @@ The site's page shows it, and ``manypython integrate``. Each tool has a page in
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass
 
 from manypython.index.choice import latest
-from manypython.index.model import POOL, Build, Index
+from manypython.index.model import Build, Index
 from manypython.model.target import Architecture
 
 
@@ -45,11 +44,10 @@ class _Site:
         trust = f"--trust {self.trust}" if self.trust else "--allow-unsigned"
         return f"--index {shlex.quote(self.base)} {trust}"
 
-    @property
-    def exports(self) -> str:
+    def exports(self, prefix: str = "") -> str:
         """For what runs manypython by itself."""
-        trust = f"MANYPYTHON_TRUST={self.trust}" if self.trust else "MANYPYTHON_ALLOW_UNSIGNED=1"
-        return f"export MANYPYTHON_INDEX={shlex.quote(self.base)} {trust}"
+        trust = f"TRUST={self.trust}" if self.trust else "ALLOW_UNSIGNED=1"
+        return f"export {prefix}MANYPYTHON_INDEX={shlex.quote(self.base)} {prefix}MANYPYTHON_{trust}"
 
     @property
     def uv(self) -> str:
@@ -128,25 +126,19 @@ def _runners(site: _Site) -> tuple[Command, ...]:
             "A session's interpreter is fetched when the session runs. In the noxfile: from "
             "manypython.integrations.nox import interpreter, then "
             f'@nox.session(python=interpreter("{site.short}")).',
-            f"pip install nox manypython\n{site.exports}\nnox -s tests-{site.short}",
+            f"pip install nox manypython\n{site.exports()}\nnox -s tests-{site.short}",
         ),
         Command(
             "virtualenv",
             "What the machine does not have is fetched. Needs manypython beside virtualenv.",
-            f"{site.exports}\nexport VIRTUALENV_DISCOVERY=manypython\nvirtualenv -p {site.short} .venv",
+            f"export VIRTUALENV_DISCOVERY=manypython\n{site.exports('VIRTUALENV_')}\n"
+            f"virtualenv -p {site.short} .venv",
         ),
     )
 
 
 def _version_managers(site: _Site) -> tuple[Command, ...]:
     full = site.build.version
-    replacements = json.dumps(
-        {
-            "https://mise-versions.jdx.dev": site.base.rstrip("/"),
-            f"https://github.com/astral-sh/{POOL}": f"{site.base}{POOL}",
-        },
-        indent=1,
-    )
     return (
         Command(
             "pyenv",
@@ -160,12 +152,8 @@ def _version_managers(site: _Site) -> tuple[Command, ...]:
         ),
         Command(
             "mise",
-            "Its list of precompiled interpreters and their archives come from here. "
-            "To pin checksums, see mise.lock.sample.",
-            "export MISE_PYTHON_COMPILE=false MISE_PYTHON_GITHUB_ATTESTATIONS=false\n"
-            'export MISE_PYTHON_PRECOMPILED_ARCH="$(uname -m)"\n'
-            f"export MISE_URL_REPLACEMENTS={shlex.quote(replacements)}\n"
-            f"mise install python@{full}",
+            "Links to what was fetched are made. For lists and checksums instead, see mise.lock.sample.",
+            site.linked("mise sync python --uv"),
         ),
     )
 
@@ -177,12 +165,12 @@ def _project_managers(site: _Site) -> tuple[Command, ...]:
             "pipenv",
             "Installs what it does not find, through a small pyenv that manypython brings. Where pyenv "
             "itself is installed, let it have the site's definitions instead.",
-            f"pip install pipenv manypython\n{site.exports}\nmanypython pyenv-shim install\n"
+            f"pip install pipenv manypython\n{site.exports()}\nmanypython pyenv-shim install\n"
             'export PATH="$HOME/.local/bin:$PATH"\n'
             f"PIPENV_YES=1 pipenv --python {site.short} install",
         ),
         Command(
-            "hatch", f'{says} In pyproject.toml: python = "{site.short}".', site.linked("hatch env create")
+            "hatch", f'{says} In pyproject.toml: python = "{site.short}".', site.linked("hatch run python -V")
         ),
         Command("pdm", says, site.linked(f"pdm use {site.short} && pdm install")),
         Command("poetry", says, site.linked(f"poetry env use {site.short} && poetry install")),
