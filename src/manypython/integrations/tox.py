@@ -2,9 +2,9 @@
 
 tox has virtualenv find interpreters, so all there is to do is to name our discovery to it
 (``manypython.integrations.virtualenv``) and to hand on what ``[tox]`` says about us. That is
-done in the environment that tox makes for virtualenv alone. ``set_env`` would be seen by the
-commands of the environment too, and a virtualenv among these has no such discovery. Environments
-that another plug-in makes, tox-uv's for one, are not touched.
+done in the environment that tox makes for virtualenv alone
+(docs/decisions/0013-tox-tells-virtualenv-alone.md). Environments that another plug-in makes, tox-uv's
+for one, are not touched.
 
 Source: tox's documentation, "Plugins"; ``VirtualEnv.virtualenv_env_vars``.
 """
@@ -40,7 +40,7 @@ _SETTINGS = {
     _PREFER: (bool, "take an interpreter of manypython's index though this machine has one"),
 }
 """What ``[tox] manypython_*`` can say: types and what it is."""
-_plain = VirtualEnv.virtualenv_env_vars
+_plain: Any = getattr(VirtualEnv, "virtualenv_env_vars", None)
 
 
 @impl
@@ -52,8 +52,11 @@ def tox_add_core_config(core_conf: ConfigSet, state: State) -> None:
         state: of the run.
 
     Raises:
-        HandledError: it says what is not for a project to say, or what we do not know.
+        HandledError: it says what is not for a project to say, or what we do not know; or tox is one
+            that we do not know.
     """
+    if _plain is None:
+        raise HandledError("manypython does not know this tox (pip install --upgrade manypython)")
     for name, (kind, text) in _SETTINGS.items():
         of_type: Any = list[str] if kind is list else kind
         core_conf.add_config(keys=_key(name), of_type=of_type, default=None, desc=text)
@@ -86,7 +89,8 @@ def _environment(self: VirtualEnv) -> dict[str, str]:
     return {**ours, **told}
 
 
-VirtualEnv.virtualenv_env_vars = _environment  # type: ignore[method-assign]
+if _plain is not None:
+    VirtualEnv.virtualenv_env_vars = _environment  # type: ignore[method-assign]
 
 
 def _of_project(core: CoreConfigSet) -> Iterator[tuple[str, str]]:

@@ -132,7 +132,7 @@ def test_what_fails_says_why_in_pipenv(user: User) -> None:
     said = user.pipenv("--python", "3.13.99", fails=True)
     assert "Something went wrong... error: the index has no 3.13.99; on offer: 3.13." in said
     said = user.pipenv("--python", "3.13", fails=True, MANYPYTHON_INDEX="", MANYPYTHON_TRUST="")
-    assert "error: no index is set remedy: name a site with --index URL, MANYPYTHON_INDEX" in said
+    assert "error: no index is set remedy: name a site with MANYPYTHON_INDEX URL" in said
     said = user.pipenv("--python", "3.13", fails=True, MANYPYTHON_INDEX="http://127.0.0.1:9/")
     assert "error: http://127.0.0.1:9/" in said
     script = user.home / ".local/bin/pyenv"

@@ -169,9 +169,7 @@ def test_the_table_is_for_people_and_harms_no_terminal(
     assert "\x1b" not in told
     assert "tox.ini:2          env_list: py313    3.13     not here\n" in told
     assert ".python-version:2                     ·[2Jx    not understood\n" in told
-    assert told.endswith(
-        "remedy: name a site with --index URL or [tool.manypython] index\n"
-    )
+    assert told.endswith("remedy: name a site with --index URL or [tool.manypython] index\n")
 
 
 def test_a_project_that_names_none_is_fine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
