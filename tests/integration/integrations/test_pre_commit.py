@@ -68,7 +68,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_the_page(served: Served, tool: Callable[..., Path], project: Path, tmp_path: Path) -> None:
-    env = clean(tmp_path / "home", tool(PRE_COMMIT), tool("manypython"))
+    env = clean(tmp_path / "home", tool("manypython"), tool(PRE_COMMIT))
     says = "failed to find interpreter for Builtin discover of python_spec='python3.13'"
     assert says in attempt(env, *RUN, cwd=project).stdout, "there is none without us"
     assert says in PAGE.path.read_text()
@@ -83,7 +83,7 @@ def test_the_page(served: Served, tool: Callable[..., Path], project: Path, tmp_
 def test_a_hook_with_a_path_from_a_folder_index(
     served: Served, tool: Callable[..., Path], project: Path, tmp_path: Path
 ) -> None:
-    env = clean(tmp_path / "home", tool(PRE_COMMIT), tool("manypython"))
+    env = clean(tmp_path / "home", tool("manypython"), tool(PRE_COMMIT))
     fetch = ("manypython", "fetch", "3.13", "--index", served.folder, "--trust", served.trust)
     python = run(env, *fetch, cwd=project).strip()
     config = project / ".pre-commit-config.yaml"
