@@ -63,6 +63,7 @@ def test_listed(served: Served, mise: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["url", "folder"])
 def test_linked(place: str, served: Served, mise: Path, tool: Callable[..., Path], tmp_path: Path) -> None:
     env = clean(tmp_path / "home", mise, tool("manypython"))
-    PAGE.run(env, tmp_path, replace(served, url=str(getattr(served, place))), only="mise sync")
+    for only in ("--store uv", "mise sync"):
+        PAGE.run(env, tmp_path, replace(served, url=str(getattr(served, place))), only=only)
     said = run(env, "mise", "exec", "python@3.13", "--", "python", "-c", HERE, cwd=tmp_path)
     assert said.startswith(installed(tmp_path / "home"))
