@@ -82,6 +82,13 @@ def _tools(folder: Path, *requirements: str) -> str:
     return str(folder / "bin")
 
 
+def _project(folder: Path) -> Path:
+    """A project of tox."""
+    folder.mkdir(exist_ok=True)
+    (folder / "tox.ini").write_text(_TOX_INI)
+    return folder
+
+
 def _tox(scratch: Path, url: str, trust: str) -> None:
     """``tox -e py313 --notest``, and what our modules add to the imports of tox."""
     plain, ours = (
@@ -94,19 +101,23 @@ def _tox(scratch: Path, url: str, trust: str) -> None:
     env = {"PATH": "/usr/bin:/bin", "HOME": str(home)}
     python = subprocess.run(fetch, env=env, check=True, capture_output=True, text=True).stdout.strip()
     there = f"{Path(python).parent}:/usr/bin:/bin"
-    for anew in (False, True):
-        ways = []
-        for name, tools, path in (
-            ("plain tox, python on PATH", plain, there),
-            ("with the plug-in, python on PATH", ours, there),
-            ("with the plug-in, python in the store", ours, "/usr/bin:/bin"),
-        ):
-            project = scratch / f"{name}{anew}"
-            project.mkdir()
-            (project / "tox.ini").write_text(_TOX_INI)
-            argv = [f"{tools}/tox", "-e", "py313", "--notest"]
-            ways.append(Way(name, argv, path, home, project, anew))
-        compare(f"tox -e py313 --notest, {'new' if anew else 'old'} environment", *ways)
+    ways = (
+        ("plain tox, python on PATH", plain, there),
+        ("with the plug-in, python on PATH", ours, there),
+        ("with the plug-in, python in the store", ours, "/usr/bin:/bin"),
+    )
+    # where a folder lies decides how fast a disk is, and the pip of an environment has 700 files
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as projects:
+        for anew in (False, True):
+            compare(
+                f"tox -e py313 --notest, {'new' if anew else 'old'} environment",
+                *(
+                    Way(name, [f"{tools}/tox", "-e", "py313", "--notest"], path, home, project, anew)
+                    for name, tools, path in ways
+                    for project in [_project(Path(projects, "new" if anew else name))]
+                ),
+            )
     imports = "import tox.run, tox.plugin.manager, virtualenv.run, virtualenv.discovery.builtin"
     more = "import manypython.integrations.tox, manypython.integrations.virtualenv"
     compare(

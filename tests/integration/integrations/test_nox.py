@@ -121,7 +121,9 @@ def test_what_cannot_be_had_fails_its_session_alone(project: Project) -> None:
     assert "nox > * here-3.9: failed" in said
     assert "nox > * here-3.13: success" in said
     new = {"HOME": str(project.home.with_name("new"))}
-    assert "MANYPYTHON_TRUST sha256:HEX" in project.nox("-s", "here-3.13", fails=True, MANYPYTHON_TRUST="", **new)
+    assert "MANYPYTHON_TRUST sha256:HEX" in project.nox(
+        "-s", "here-3.13", fails=True, MANYPYTHON_TRUST="", **new
+    )
     assert "MANYPYTHON_OFFLINE is set" in project.nox(
         "-s", "here-3.13", "--download-python", "never", fails=True, **new
     )
