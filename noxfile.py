@@ -39,7 +39,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Prove it all: everything compiled twice, the container line, foreign roots, every tool that takes a Python."""
+    """Prove it all: everything compiled twice, containers, foreign roots, each tool that takes a Python."""
     session.install("-e", ".[build]", *TESTS)
     session.run("pytest", "tests/integration", *session.posargs)
 
