@@ -64,7 +64,7 @@ def _show(found: tuple[Command, ...], *, as_json: bool) -> None:
     width = max(len(each.tool) for each in found)
     room = shutil.get_terminal_size().columns - width - 2
     for each in found:
-        sentence = each.says.partition(". ")[0]
+        sentence = each.says.partition(". ")[0].rstrip(".")
         print(f"{each.tool:<{width}}  {sentence if len(sentence) <= room else sentence[: room - 1] + '…'}")
 
 

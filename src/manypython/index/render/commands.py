@@ -95,6 +95,7 @@ def _runners(site: _Site) -> tuple[Command, ...]:
     """Ours, and what runs a project on several versions."""
     factor = f"py{site.short.replace('.', '')}"
     pin = f"\nmanypython_trust = {site.trust}" if site.trust else ""
+    keyword = f'trust="{site.trust}"' if site.trust else "allow_unsigned=True"
     unsigned = "" if site.trust else " The site is not signed: set MANYPYTHON_ALLOW_UNSIGNED=1."
     return (
         Command(
@@ -123,10 +124,10 @@ def _runners(site: _Site) -> tuple[Command, ...]:
         ),
         Command(
             "nox",
-            "A session's interpreter is fetched when the session runs. In the noxfile: from "
-            "manypython.integrations.nox import interpreter, then "
-            f'@nox.session(python=interpreter("{site.short}")).',
-            f"pip install nox manypython\n{site.exports()}\nnox -s tests-{site.short}",
+            "A session's interpreter is fetched when the session runs. Lines of the noxfile; nox needs "
+            "manypython beside it: pip install nox manypython.",
+            "from manypython.integrations.nox import interpreter\n\n"
+            f'@nox.session(python=interpreter("{site.short}", index="{site.base}", {keyword}))',
         ),
         Command(
             "virtualenv",
