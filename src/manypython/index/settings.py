@@ -45,6 +45,7 @@ NOT_FOR_PROJECTS = ("allow-unsigned", "store-dir", "ca-bundle")
 """What a checkout of a stranger's project must not decide."""
 _STORES = ("own", "uv")
 _ENVIRON = "MANYPYTHON_"
+_WORDS = {str: "a text", bool: "true or false", float: "a number above 0", list: "a list of texts"}
 
 
 class Settings:
@@ -233,7 +234,7 @@ def _typed(name: str, value: Any, source: str) -> Any:  # noqa: ANN401
     if isinstance(value, list):
         wrong = kind is not list or not all(isinstance(each, str) for each in value)
     if wrong or (kind is float and not 0 < value < float("inf")):
-        raise UsageError(f"{source}: {name}: {value!r} is no {kind.__name__}")
+        raise UsageError(f"{source}: {name}: {value!r} is not {_WORDS[kind]}")
     return value
 
 
