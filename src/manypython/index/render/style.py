@@ -40,7 +40,7 @@ button:hover { border-color: var(--accent); }
 .tools > label:hover { color: var(--accent); }
 .tools > input:checked + label { background: var(--accent); color: var(--card); }
 .tools > input:focus-visible + label { outline: 2px solid var(--accent); outline-offset: 2px; }
-.tools > section { display: none; margin-top: .5rem; }
+.tools > section { display: none; margin-top: .5rem; overflow-wrap: anywhere; }
 .version { background: var(--card); border: 1px solid var(--line); border-radius: .8rem;
     margin: 0 0 .8rem; }
 .version > summary { cursor: pointer; padding: .8rem 1rem; display: flex; flex-wrap: wrap; gap: .3rem .6rem;
