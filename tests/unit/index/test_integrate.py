@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -50,3 +51,14 @@ def test_an_unknown_tool_is_told_of_the_known(site: Any, capfd: pytest.CaptureFi
     argv = ["integrate", "frob", "--index", str(site.folder), "--trust", site.trust]
     assert main(argv) == errors.UsageError.exit_code
     assert "there are manypython, uv, " in capfd.readouterr().err
+
+
+def test_a_site_that_nobody_signs_is_said_to_be_so(site: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(site.folder / "metadata")
+    argv = ["integrate", "--index", str(site.folder), "--allow-unsigned", "--json"]
+    assert main(argv) == 0
+    rows = {row["tool"]: row for row in json.loads(capfd.readouterr().out)}
+    assert not [tool for tool, row in rows.items() if "trust" in row["text"].lower()]
+    assert "--allow-unsigned" in rows["manypython"]["text"]
+    assert "allow_unsigned=True" in rows["nox"]["text"]
+    assert "MANYPYTHON_ALLOW_UNSIGNED=1" in rows["tox"]["says"], "which no project may say"
