@@ -24,12 +24,13 @@ from manypython.recipes.catalogue import catalogue
 
 HERE, FETCHED, NOWHERE, UNKNOWN, NOT_OURS = "here", "fetched", "nowhere", "unknown", "not ours"
 """States of a wish: it is here, would be fetched, is not to be had, cannot be told, is none of ours."""
-TOOLS = {
-    "tox": "tox", "virtualenv": "virtualenv.discovery", "nox": "", "uv": "", "pipenv": "", "hatch": "hatch",
-    "pdm": "pdm", "poetry": "poetry.application.plugin", "pipx": "", "pyenv": "", "asdf": "", "mise": "",
-    "pre-commit": "",
-}  # fmt: skip
-"""Tools that want interpreters, and the entry points where each looks for plug-ins."""
+_TOOLS = (
+    "tox", "virtualenv", "nox", "uv", "pipenv", "hatch", "pdm", "poetry", "pipx", "pyenv", "asdf", "mise",
+    "pre-commit",
+)  # fmt: skip
+"""That want interpreters."""
+_PLUG_INS = {"tox": "tox", "virtualenv": "virtualenv.discovery"}
+"""Of these, where two look for plug-ins of ours: groups of entry points."""
 _SERIES = re.compile(r"3\.\d+t?")
 
 
@@ -186,9 +187,9 @@ def _tools() -> list[Check]:
         ours = set()
     beside = Path(sysconfig.get_path("scripts")).resolve()
     found = []
-    for tool, group in TOOLS.items():
+    for tool in _TOOLS:
         path = shutil.which(tool)
-        if path and group in ours:
+        if path and _PLUG_INS.get(tool) in ours:
             with_us = Path(path).parent.resolve() == beside
             words = (
                 "has our plug-in"

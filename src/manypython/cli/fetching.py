@@ -32,8 +32,10 @@ def fetch(arguments: argparse.Namespace) -> int:
 
         return Reporter(quiet=arguments.json)
 
-    requests = [*arguments.specs]
-    requests += [wish for wish in _wished(arguments.origins) if wish not in requests]
+    requests = [
+        *arguments.specs,
+        *(wish for wish in _wished(arguments.origins) if wish not in arguments.specs),
+    ]
     if not requests:
         raise UsageError(
             "nothing was asked for", remedy="name a version, or a file that does: --from tox.ini"
@@ -103,12 +105,11 @@ def list_all(arguments: argparse.Namespace) -> int:
 def _list_available(arguments: argparse.Namespace, settings: Settings) -> int:
     from manypython.index import host
     from manypython.index.fetch import available
-    from manypython.index.model import build
+    from manypython.index.model import all_builds
     from manypython.model.target import Target
     from manypython.progress import Reporter
 
     entries, _, source = available(settings, Reporter(quiet=arguments.json))
-    builds = [build(entry, f"{source}: builds[{number}]") for number, entry in enumerate(entries)]
     tags = set(host.platform_tags(Target.parse(settings.target) if settings.target else None))
     here = {each.key for each in installed(settings.store_dir)}
     rows = [
@@ -120,7 +121,7 @@ def _list_available(arguments: argparse.Namespace, settings: Settings) -> int:
             "fits": each.target.platform_tag in tags,
             "installed": each.key in here,
         }
-        for each in builds
+        for each in all_builds(entries, source)
     ]
     if arguments.json:
         print(_json(rows))

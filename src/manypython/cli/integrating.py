@@ -11,7 +11,7 @@ from pathlib import Path
 
 from manypython.cli.fetching import INDEX_OPTIONS, JSON, settings_of
 from manypython.index.fetch import available, pin
-from manypython.index.model import Index, build
+from manypython.index.model import Index, all_builds
 from manypython.index.render.commands import Command, commands
 from manypython.index.settings import Settings
 from manypython.model.errors import NoBuildError, UsageError
@@ -44,9 +44,8 @@ def _commands(settings: Settings, arguments: argparse.Namespace) -> tuple[Comman
     """The commands for the index that is set."""
     spec = Spec.parse(arguments.python or ">=3")
     entries, signed, source = available(settings, Reporter(quiet=arguments.json))
-    builds = [build(entry, f"{source}: builds[{number}]") for number, entry in enumerate(entries)]
     base = settings.index if "://" in settings.index else f"{Path(settings.index).absolute().as_uri()}/"
-    index = Index.of(base, [each for each in builds if spec.matches(each.version)])
+    index = Index.of(base, [each for each in all_builds(entries, source) if spec.matches(each.version)])
     found = commands(index, pin(settings) if signed else "")
     if not found:
         raise NoBuildError(

@@ -119,8 +119,15 @@ def find(
     Raises:
         UsageError: the request is none.
     """
+    return _newest(installed(store), request, target, index, unsigned=unsigned)
+
+
+def _newest(
+    store: Sequence[Installed], request: str, target: str, index: str, *, unsigned: bool
+) -> Installed | None:
+    """``find`` among what a store has, newest first."""
     wanted = answering(request)
-    found = [each for each in installed(store) if wanted(each) and _fits(each, target)]
+    found = [each for each in store if wanted(each) and _fits(each, target)]
     for each in [each for each in found if each.is_final] or found:
         if os.access(each.python, os.X_OK) and _is_from(each, index, unsigned=unsigned):
             return each
@@ -162,11 +169,10 @@ def obtained(
 
 def here(requests: Sequence[str], settings: Settings) -> dict[str, Installed]:
     """What the store has for these requests, if it is from the index that is set."""
+    store = installed(settings.store_dir)
     unsigned = settings.allow_unsigned or not settings.index
     found = {
-        request: find(
-            settings.store_dir, request, target=settings.target, index=settings.index, unsigned=unsigned
-        )
+        request: _newest(store, request, settings.target, settings.index, unsigned=unsigned)
         for request in requests
     }
     return {request: each for request, each in found.items() if each}

@@ -140,7 +140,7 @@ class Index:
             DownloadError: it is no index; the message has the dotted path of what is wrong.
         """
         base_url, entries = read(data, source)
-        return cls(base_url, tuple(build(entry, f"{source}: builds[{n}]") for n, entry in enumerate(entries)))
+        return cls(base_url, tuple(all_builds(entries, source)))
 
     def as_bytes(self) -> bytes:
         """``index.json``: sorted keys, one build a line, so that a change is a short diff."""
@@ -175,6 +175,15 @@ def read(data: bytes, source: str) -> tuple[str, list[dict[str, Any]]]:
         if not isinstance(entry, dict):
             raise DownloadError(f"{source}: builds[{number}]: is no object")
     return _value(told, "base_url", str, source), entries
+
+
+def all_builds(entries: Iterable[dict[str, Any]], source: str) -> list[Build]:
+    """Read every entry of an index, in its order; arguments as ``read`` has them.
+
+    Raises:
+        DownloadError: the message has the dotted path of what is wrong.
+    """
+    return [build(entry, f"{source}: builds[{number}]") for number, entry in enumerate(entries)]
 
 
 def build(entry: dict[str, Any], where: str) -> Build:

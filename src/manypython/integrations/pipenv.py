@@ -135,8 +135,8 @@ def _available() -> list[str]:
     """Final releases for this machine: of the index, or offline of the store. pipenv knows no others."""
     settings = read()
     if settings.offline:
-        store = installed(settings.store_dir)
-        found = {each.version for each in store if each.is_final and here((each.version,), settings)}
+        finals = [each.version for each in installed(settings.store_dir) if each.is_final]
+        found = set(here(finals, settings))
     else:
         from manypython.index.fetch import versions  # noqa: PLC0415  (its imports take longer than all the rest)
 
