@@ -255,16 +255,18 @@ def test_a_django_app_is_built_moved_and_serves_its_page(
     )
 
 
-LOCKED = {
-    "uv": {
-        "pyproject.toml": """
+PROJECT = """\
 [project]
 name = "hello"
 version = "1"
 requires-python = ">=3.11"
 dependencies = ["gunicorn"]
 scripts = {hello = "hello:main"}
-[dependency-groups]
+"""
+LOCKED = {
+    "uv": {
+        "pyproject.toml": PROJECT
+        + """[dependency-groups]
 dev = ["iniconfig"]
 [build-system]
 requires = ["setuptools"]
@@ -272,14 +274,8 @@ build-backend = "setuptools.build_meta"
 """
     },
     "poetry": {
-        "pyproject.toml": """
-[project]
-name = "hello"
-version = "1"
-requires-python = ">=3.11"
-dependencies = ["gunicorn"]
-scripts = {hello = "hello:main"}
-[tool.poetry.group.dev.dependencies]
+        "pyproject.toml": PROJECT
+        + """[tool.poetry.group.dev.dependencies]
 iniconfig = "*"
 [[tool.poetry.source]]
 name = "simple"
