@@ -19,11 +19,11 @@ from manypython.archives.write import BEST, Effort
 from manypython.build import builder, host_tools, toolchain
 from manypython.build.method import Method, buildable, opened
 from manypython.build.sources import FetchedSource, fetch
-from manypython.model.errors import AuditError, OutputError
+from manypython.model.errors import AuditError, OutputError, VerifyError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, LibcFamily, Target
 from manypython.model.tree import GRAFTS, NEUTRAL_PREFIX, Tree, VerifiedTree
-from manypython.pack import Artifact, pack
+from manypython.pack import Artifact, pack, unproved
 from manypython.pack.facts import Facts, told_origin
 from manypython.pack.provenance import collect
 from manypython.progress import Reporter
@@ -39,7 +39,7 @@ from manypython.repair.elf import Policies, is_elf
 from manypython.repair.graft import Graft, grafts, plan_graft
 from manypython.repair.prune import is_test_module, plan_prune, tests_of
 from manypython.repair.relocate import old_prefix, plan_relocate
-from manypython.verify import emulation, suite
+from manypython.verify import emulation, needs, suite
 from manypython.verify.checks import examine, proved
 from manypython.verify.foreign import Subject
 from manypython.verify.report import VerifyReport
@@ -98,9 +98,13 @@ def make(spec: Spec, target: Target | None, method: Method, options: Options) ->
     recipes = catalogue().closure(recipe)
     policies = Policies(LibcFamily.GLIBC, (target or DEFAULT_TARGET).architecture).names()
     wanted = buildable(target, method, policies)
-    emulation.require(wanted.architecture, install=options.install_host_tools, reporter=options.reporter)
     writable(options.dist, "--dist")
     writable(options.cache, "--cache-dir")
+    host_tools.require_machine(catalogue().build.epoch)
+    tools = set() if method.image else {tool for each in recipes for tool in each.host_tools}
+    tools |= {"gcc", "g++"} if method.toolchain == "gcc" and not method.image else set()
+    host_tools.require(tools, install=options.install_host_tools, reporter=options.reporter)
+    _prepare(wanted, options)
     built = build(recipes, wanted, method, options)
     prefix = Tree.open(built.builds[recipe.name].prefix)
     search = tuple(each.prefix / "lib" for each in built.builds.values())
@@ -110,17 +114,17 @@ def make(spec: Spec, target: Target | None, method: Method, options: Options) ->
     with repaired(
         prefix, promised, options, search=search, build_paths=_build_paths(options), compiling=compiling
     ) as done:
-        verified, report = _verify(done, options, _shipped_modules(recipe.version))
         facts = _facts(done, options, built)
-        return Made(_pack(verified, report, facts, options, _tests(prefix)), report)
+        return _proved_and_packed(done, facts, options, _shipped_modules(recipe.version), _tests(prefix))
 
 
 def repair(prefix: Path, target: Target | None, options: Options) -> Made:
     """Make archives of a prefix that somebody else built. It is copied, never touched."""
     writable(options.dist, "--dist")
-    with repaired(Tree.open(prefix), target, options) as done:
-        verified, report = _verify(done, options, frozenset())
-        return Made(_pack(verified, report, _facts(done, options), options), report)
+    found = Tree.open(prefix)
+    _prepare(target or DEFAULT_TARGET, options)
+    with repaired(found, target, options) as done:
+        return _proved_and_packed(done, _facts(done, options), options, frozenset())
 
 
 def build(recipes: tuple[Recipe, ...], target: Target, method: Method, options: Options) -> Built:
@@ -135,10 +139,6 @@ def build(recipes: tuple[Recipe, ...], target: Target, method: Method, options: 
             offline=options.offline,
         )
 
-    if not method.image:
-        tools = {tool for each in recipes for tool in each.host_tools}
-        tools |= {"gcc", "g++"} if method.toolchain == "gcc" else set()
-        host_tools.require(tools, install=options.install_host_tools, reporter=options.reporter)
     with opened(
         method, target, cache=options.cache, offline=options.offline, reporter=options.reporter
     ) as compiler:
@@ -231,6 +231,7 @@ def examined(
         chosen: foreign roots to try it in.
         tests: archive of CPython's own test suite, to be run in foreign roots.
     """
+    _prepare(target or DEFAULT_TARGET, options, chosen, suite=tests is not None)
     report, meets = _audited(tree, target)
     done = Repaired(tree, meets, report, _present_grafts(tree), (), ())
     modules = _shipped_modules(tree.version) if told_origin(tree) == "make" else frozenset()
@@ -245,7 +246,18 @@ def pack_tree(tree: Tree, target: Target | None, options: Options) -> Made:
     """Verify a tree and write its archives."""
     writable(options.dist, "--dist")
     report, done = examined(tree, target, options)
-    return Made(_pack(proved(tree, report), report, _facts(done, options), options), report)
+    facts = _facts(done, options)
+    try:
+        verified = proved(tree, report)
+    except VerifyError as error:
+        raise VerifyError(error.message, log=written(report, done, options)) from None
+    return Made(_pack(verified, report, facts, options), report)
+
+
+def written(report: VerifyReport, done: Repaired, options: Options) -> Path:
+    """Write the report of a tree that is somebody's own, beside those that are kept; returns its page."""
+    folder = options.cache / "unproved" / f"{done.tree.python_tag}-{done.tree.version}-report"
+    return unproved.write_report(report, f"{done.tree.name} {done.tree.version} for {done.target}", folder)
 
 
 def _audited(tree: Tree, target: Target | None) -> tuple[AuditReport, Target]:
@@ -274,9 +286,40 @@ def writable(folder: Path, option: str) -> None:
         ) from None
 
 
-def _verify(done: Repaired, options: Options, modules: frozenset[str]) -> tuple[VerifiedTree, VerifyReport]:
+def _prepare(target: Target, options: Options, chosen: tuple[Root, ...] = (), *, suite: bool = False) -> None:
+    """Look up what the proof wants of this machine before there is anything to prove."""
+    emulation.require(target.architecture, install=options.install_host_tools, reporter=options.reporter)
+    needs.prepare(
+        chosen,
+        target.architecture,
+        options.cache,
+        suite=suite,
+        install=options.install_host_tools,
+        reporter=options.reporter,
+    )
+
+
+def _proved_and_packed(
+    done: Repaired,
+    facts: Facts,
+    options: Options,
+    modules: frozenset[str],
+    tests: tuple[Member, ...] = (),
+) -> Made:
+    """Prove a tree and write its archives; where either fails the tree is kept, and the error says where."""
     report = _examine(done, options, modules)
-    return proved(done.tree, report), report
+    try:
+        made = Made(_pack(proved(done.tree, report), report, facts, options, tests), report)
+    except (VerifyError, OutputError) as error:
+        kept = unproved.keep(done.tree, facts, report, options.cache)
+        raise type(error)(
+            error.message,
+            remedy=f"the tree is kept: manypython verify {kept / 'python'} tries it again, "
+            "manypython pack too, and then writes its archives",
+            log=kept / "report.html",
+        ) from None
+    unproved.forget(options.cache, facts)
+    return made
 
 
 def _examine(

@@ -1,11 +1,13 @@
-"""What source packages need from the host, looked up before anything is built."""
+"""What is needed from the host, looked up before anything is built or tried."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from manypython import process
@@ -46,6 +48,10 @@ _TOOLS = {
         HostTool("m4", "m4", "m4"),
         HostTool("qemu-aarch64-static", "qemu-user-static", "qemu-user-static-aarch64"),
         HostTool("qemu-x86_64-static", "qemu-user-static", "qemu-user-static-x86"),
+        # what verify wants
+        HostTool("bwrap", "bubblewrap", "bubblewrap"),
+        HostTool("busybox", "busybox-static", "busybox"),
+        HostTool("cc", "gcc libc6-dev", "gcc"),
         # libffi's configure.ac uses a macro that libtool ships with libltdl
         HostTool("ltdl.m4", "libltdl-dev", "libtool-ltdl-devel", file="/usr/share/aclocal/ltdl.m4"),
     )
@@ -75,10 +81,10 @@ def require(programs: Iterable[str], *, install: bool, reporter: Reporter) -> No
     names = ", ".join(tool.program for tool in lacking)
     if not install or command is None or os.geteuid() != 0:
         raise HostToolError(
-            f"the build needs programs this machine lacks: {names}",
+            f"programs are needed that this machine lacks: {names}",
             remedy=_advice(lacking),
         )
-    reporter.note(f"installing what the build needs from the host: {' '.join(command)}")
+    reporter.note(f"installing what is needed from the host: {' '.join(command)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         with reporter.step("install host tools", names) as step:
@@ -93,6 +99,29 @@ def require(programs: Iterable[str], *, install: bool, reporter: Reporter) -> No
     if still := missing(tool.program for tool in lacking):
         names = ", ".join(tool.program for tool in still)
         raise HostToolError(f"installed, but still not working: {names}", remedy=_advice(still))
+
+
+def require_machine(newest_source: float) -> None:
+    """See that the machine itself is fit to build on.
+
+    Args:
+        newest_source: when the newest source was written, in seconds since 1970.
+
+    Raises:
+        HostToolError: its clock is behind the sources, or there is no ``/proc``.
+    """
+    now = time.time()
+    if now < newest_source:
+        raise HostToolError(
+            f"the clock of this machine says {_day(now)}, before the sources were written "
+            f"({_day(newest_source)}): configure and make would take old files for new ones",
+            remedy="set the clock",
+        )
+    if not Path("/proc/self/exe").exists():
+        raise HostToolError(
+            "/proc is not mounted, and compilers look there for their own files",
+            remedy="run: mount -t proc proc /proc",
+        )
 
 
 def install_command(tools: Iterable[HostTool]) -> tuple[str, ...] | None:
@@ -126,6 +155,10 @@ def _works(tool: HostTool) -> bool:
     if found is None or not tool.probe:
         return found is not None
     return process.run((found, *tool.probe), check=False).returncode == 0
+
+
+def _day(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).date().isoformat()
 
 
 def _tail(output: str) -> str:

@@ -13,6 +13,7 @@ import platformdirs
 from manypython import pipeline
 from manypython.archives.write import BEST, FAST
 from manypython.cli.arguments import STDOUT
+from manypython.model.errors import OutputError
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
 
@@ -20,7 +21,19 @@ from manypython.recipes.catalogue import catalogue
 def cache(arguments: argparse.Namespace) -> Path:
     """The folder for sources, builds and roots."""
     named = _given(arguments, "cache_dir") or os.environ.get("MANYPYTHON_CACHE_DIR")
-    return Path(named or platformdirs.user_cache_path("manypython")).absolute()
+    if named:
+        return Path(named).absolute()
+    usual = platformdirs.user_cache_path("manypython")
+    if usual.is_absolute():
+        return usual
+    # neither HOME nor a passwd entry, or an XDG_CACHE_HOME that the XDG specification says to ignore
+    try:
+        return Path.home() / ".cache" / "manypython"
+    except RuntimeError:
+        raise OutputError(
+            "there is no home folder, so no cache folder either",
+            remedy="name one with --cache-dir or MANYPYTHON_CACHE_DIR",
+        ) from None
 
 
 def reporter(arguments: argparse.Namespace) -> Reporter:

@@ -35,7 +35,10 @@ def verify(arguments: argparse.Namespace) -> int:
     if arguments.json != STDOUT:
         show(title, report, Console(highlight=False))
     if report.failures:
-        raise VerifyError(f"{arguments.tree}: {len(report.failures)} of {len(report.checks)} checks failed")
+        raise VerifyError(
+            f"{arguments.tree}: {len(report.failures)} of {len(report.checks)} checks failed",
+            log=pipeline.written(report, done, given),
+        )
     return 0
 
 

@@ -59,7 +59,7 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
         OutputError: the folder cannot be written.
     """
     # a tree that was unpacked from an archive keeps what that said of it
-    plain = complete((*_own(facts), *of_folder(tree.root)))
+    plain = complete((*own_files(facts), *of_folder(tree.root)))
     layered = below(_TOP, plain)
     wrapped = {
         ".tar.zst": layered,
@@ -113,8 +113,8 @@ def _policy(platform_tag: str) -> str:
     return met.policy if met.floor > DEFAULT_TARGET.floor else ""
 
 
-def _own(facts: Facts) -> list[Member]:
-    """The files that only an archive has: its facts, bill of materials and licence texts."""
+def own_files(facts: Facts) -> list[Member]:
+    """The files that only what was packed has: its facts, bill of materials and licence texts."""
     texts = {
         f"{SHARE}/manypython.json": facts.as_json(),
         f"{SHARE}/sbom.cdx.json": facts.sbom(),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from manypython.model.errors import ManypythonError
 from manypython.model.target import Target
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
-from manypython.verify import emulation, roots
+from manypython.verify import controls, emulation, roots
 from manypython.verify.report import Check, failed, probed, skipped
 from manypython.verify.roots import Root
 from manypython.verify.surroundings import PLAIN, PROBE, Surrounding, command
@@ -103,7 +104,24 @@ def _one(
     except ManypythonError as error:
         return (failed(surrounding.name, "start", f"{error.message}; {error.remedy}", root.name),)
     rows = probed(argv, None, surrounding.name, root=root.name)
+    with tempfile.TemporaryDirectory(prefix="manypython-control-") as scratch:
+        control = controls.by_program(
+            Path(scratch),
+            subject.target.architecture,
+            subject.cache,
+            lambda program: _called(root, folder, subject.tree, surrounding, program),
+        )
+        rows = controls.judged(rows, control)
     return (*rows, *_wrong_libc(root, rows))
+
+
+def _called(root: Root, folder: Path, tree: Tree, surrounding: Surrounding, program: str) -> tuple[str, ...]:
+    """How to run a program of this machine in a root's surrounding."""
+    there = ("/opt/control", str(Path(program).parent))
+    other = replace(
+        surrounding, called=f"{there[0]}/{Path(program).name}", writable=(*surrounding.writable, there[::-1])
+    )
+    return command(root.mounts(folder), tree, other, ())
 
 
 def _wrong_libc(root: Root, rows: tuple[Check, ...]) -> list[Check]:
@@ -119,8 +137,3 @@ def refused(root: Root, target: Target) -> str:
     if root.glibc is not None and target.floor > root.glibc:
         return f"{target} wants a newer glibc"
     return ""
-
-
-def by_loader(tree: Tree, folder: Path) -> tuple[str, ...]:
-    """How to run the product on glibc 2.17 where no root can be entered: by that glibc's own loader."""
-    return (str(folder / "ld-2.17.so"), "--library-path", str(folder), str(tree.executable))

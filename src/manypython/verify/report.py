@@ -18,6 +18,8 @@ from manypython import process
 
 HERE = "this machine"
 _UNTRIED = "not tried: "
+_LINE = 300
+"""Characters of the line that is shown of one check."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,19 @@ class Check:
     detail: str
     seconds: float
     skipped: bool = False
+    cause: str = ""
+    """What the system refused, e.g. ``PermissionError EACCES``, where that is why it failed."""
+
+    @property
+    def line(self) -> str:
+        """The one line of the details that matters: of a traceback, or of a program's output, the last."""
+        lines = [line.strip() for line in self.detail.splitlines() if line.strip()]
+        return lines[-1][:_LINE] if lines else ""
+
+    @property
+    def told(self) -> str:
+        """Where, what, and the line that matters."""
+        return f"{self.root}: {self.where}: {self.name}: {self.line}"
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,11 @@ class VerifyReport:
         return roots, rows
 
 
+def as_text(report: VerifyReport) -> str:
+    """The report for machines, as a file has it."""
+    return json.dumps(report.as_json(), indent=1) + "\n"
+
+
 def summary(checks: tuple[Check, ...]) -> str:
     """One cell of the table: ``17``, or ``16 of 17`` where one failed."""
     tried = [check for check in checks if not check.skipped]
@@ -112,8 +132,7 @@ def show(title: str, report: VerifyReport, console: Console) -> None:
     for line in report.untried():
         console.print(line, markup=False, soft_wrap=True)
     for check in report.failures:
-        said = f"failed: {check.root}: {check.where}: {check.name}: {check.detail}"
-        console.print(said, markup=False, soft_wrap=True)
+        console.print(f"failed: {check.told}", markup=False, soft_wrap=True)
     wrong, left = len(report.failures), len(report.skipped)
     console.print(f"{report.passed} checks passed, {wrong} failed, {left} not tried")
 

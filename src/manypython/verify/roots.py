@@ -104,6 +104,8 @@ def create(
         with FileLock(folder.with_name(f"{folder.name}.lock")):
             if not folder.is_dir():
                 if root.suite:
+                    if os.geteuid() != 0:
+                        raise only_root(root)
                     host_tools.require(("debootstrap",), install=install, reporter=reporter)
                     emulation.require(architecture, install=install, reporter=reporter)
                 with reporter.step(f"make root {folder.name}") as step:
@@ -114,6 +116,15 @@ def create(
             remedy="free some room or name another folder with --cache-dir",
         ) from None
     return folder
+
+
+def only_root(root: Root) -> HostToolError:
+    """What an ordinary user is told who asks for a root of Debian."""
+    return HostToolError(
+        f"{root.name} can only be made by root (debootstrap)",
+        remedy="make it as root into a folder you can read: "
+        f"sudo manypython roots create {root.name} --cache-dir DIR; then use the same --cache-dir",
+    )
 
 
 def made(cache: Path) -> dict[str, int]:
@@ -153,12 +164,6 @@ def _whole(folder: Path, lay: Callable[[Path], None]) -> None:
 
 
 def _debootstrap(suite: str, architecture: str, scratch: Path, step: Step) -> None:
-    if os.geteuid() != 0:
-        raise HostToolError(
-            f"a root of Debian {suite} can only be made by root (debootstrap)",
-            remedy="make it as root into a folder you can read: "
-            "sudo manypython roots create --cache-dir DIR; then use the same --cache-dir",
-        )
     mirror = next((url for url in debian.mirrors() if "security" not in url), None)
     if mirror is None:
         raise HostToolError(debian.NO_MIRROR)

@@ -1,10 +1,13 @@
 """Uses every part of the standard library once and prints JSON: one row for each check.
 
 Called as ``python -I -B probe.py full|foreign|short|install MODULE...``; the modules are those that
-must be there, ``foreign`` is for prefixes that somebody else built.
+must be there, ``foreign`` is for prefixes that somebody else built. Called with ``control CHECK...`` it
+makes these checks only (``tls``, ``uses termios``): so an interpreter known to be good says whether it
+is the surrounding in which they fail.
 """
 
 import contextlib
+import errno
 import functools
 import importlib
 import io
@@ -53,6 +56,9 @@ uAKCvy6JIfuh5xQu5KVUivhc/85yWbCYpw==
 """
 
 
+_NO_CHECK_TIME = 0x200000
+"""``X509_V_FLAG_NO_CHECK_TIME``: the machine's clock may be wrong (X509_VERIFY_PARAM_set_flags(3))."""
+
 PYPY = sys.implementation.name == "pypy"
 
 
@@ -63,6 +69,14 @@ def root() -> str:
 
 class NotHereError(Exception):
     """A check that cannot be made in this surrounding, with the reason."""
+
+
+class UsesError(Exception):
+    """Extension modules that did not do their work: each one's name and what it raised."""
+
+    def __init__(self, errors: dict[str, Exception]) -> None:
+        super().__init__("; ".join(f"{name}: {error!r}" for name, error in errors.items()))
+        self.errors = errors
 
 
 def expect(condition: object, fact: object) -> None:
@@ -106,14 +120,17 @@ def check_uses(modules: list[str]) -> str:
     known = {*uses.USES, *uses.FUNCTIONS}
     strange = [name for name in modules if name not in known]
     expect(not strange or "foreign" in sys.argv, f"no use is known of {strange}")
+    errors = {}
     for name in modules:
-        if name in known:
-            try:
+        try:
+            if name in known:
                 expect(uses.use(name), f"{name} came to a wrong result")
-            except Exception as error:
-                raise AssertionError(f"{name}: {error!r}") from error
-        else:
-            importlib.import_module(name)
+            else:
+                importlib.import_module(name)
+        except Exception as error:
+            errors[name] = error
+    if errors:
+        raise UsesError(errors)
     return f"{len(modules) - len(strange)} used"
 
 
@@ -218,6 +235,7 @@ def check_tls() -> str:
         serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         serving.load_cert_chain(file.name)
     asking = ssl.create_default_context(cadata=_CERTIFICATE)
+    asking.verify_flags |= _NO_CHECK_TIME
     left, right = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = asking.wrap_bio(left, right, server_hostname="localhost")
     server = serving.wrap_bio(right, left, server_side=True)
@@ -348,11 +366,10 @@ def check_user() -> str:
 
 
 def check_rest() -> str:
-    """uuid, decimal, zoneinfo, dbm, semaphores, an event loop, text in UTF-8."""
+    """uuid, decimal, zoneinfo, dbm, an event loop, text in UTF-8."""
     import asyncio
     import dbm.dumb  # noqa: F401
     import decimal
-    import multiprocessing
     import uuid
     import zoneinfo
 
@@ -366,8 +383,6 @@ def check_rest() -> str:
         str(zoneinfo.ZoneInfo("UTC")) == "UTC" if zoneinfo.available_timezones() else True,
         "zoneinfo",
     )
-    if os.access("/dev/shm", os.W_OK):  # sem_open(3) needs it; a bare root may have none
-        multiprocessing.Semaphore(1).acquire()
     expect(asyncio.run(asyncio.sleep(0, "done")) == "done", "asyncio")
     return str(os.confstr("CS_GNU_LIBC_VERSION"))
 
@@ -438,32 +453,66 @@ FULL = (
 )  # fmt: skip
 
 
-def main(kind: str, modules: list[str]) -> list[dict[str, object]]:
-    """Run the checks and return one row each."""
-    chosen = {"short": SHORT, "install": (check_install,)}.get(kind, FULL)
-    checks: list[tuple[str, Callable[[], str]]] = [(check.__name__[6:], check) for check in chosen]
-    if chosen is FULL:
-        checks.append(("uses", functools.partial(check_uses, modules)))
-        checks.append(("stdlib", check_stdlib))  # last: some modules change the interpreter
-    rows = []
-    for name, check in checks:
-        begun, skipped = time.perf_counter(), False
-        try:
-            ok, detail = True, str(check())
-        except NotHereError as reason:
-            ok, skipped, detail = True, True, str(reason)
-        except Exception:
-            ok, detail = False, traceback.format_exc(limit=-2).strip()
-        rows.append(
-            {
-                "name": name,
-                "ok": ok,
-                "detail": detail,
-                "seconds": round(time.perf_counter() - begun, 3),
-                "skipped": skipped,
-            }
-        )
+def cause(error: BaseException) -> str:
+    """What the system refused, e.g. ``PermissionError EACCES``; empty where it refused nothing.
+
+    Only this can be the surrounding's fault: a control experiment (``verify/controls.py``) compares it.
+    """
+    if isinstance(error, OSError):
+        return f"{type(error).__name__} {errno.errorcode.get(error.errno or 0, '')}".strip()
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return "RuntimeError thread"
+    return ""
+
+
+def row(name: str, check: Callable[[], str]) -> list[dict[str, object]]:
+    """Make one check: its row, and for modules that did not do their work one more each."""
+    begun, skipped = time.perf_counter(), False
+    errors: dict[str, BaseException] = {}
+    try:
+        ok, detail = True, str(check())
+    except NotHereError as reason:
+        ok, skipped, detail = True, True, str(reason)
+    except UsesError as failed:
+        ok, detail = True, "the others were used"
+        errors = {f"{name} {module}": error for module, error in failed.errors.items()}
+    except Exception as error:
+        ok, detail, errors = False, "", {name: error}
+    seconds = round(time.perf_counter() - begun, 3)
+    rows = [
+        {"name": key, "ok": False, "detail": told(error), "seconds": seconds, "cause": cause(error)}
+        for key, error in errors.items()
+    ]
+    if ok:
+        rows.insert(0, {"name": name, "ok": ok, "detail": detail, "seconds": seconds, "skipped": skipped})
     return rows
+
+
+def told(error: BaseException) -> str:
+    """The end of a traceback; its last line is the one that matters."""
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-2)).strip()
+
+
+def main(kind: str, words: list[str]) -> list[dict[str, object]]:
+    """Make the checks of a kind.
+
+    Args:
+        kind: ``full``, ``foreign``, ``short``, ``install`` or ``control``.
+        words: extension modules that must do their work; names of checks for ``control``.
+    """
+    known: dict[str, Callable[[], str]] = {check.__name__[6:]: check for check in (*FULL, check_install)}
+    if kind == "control":
+        rows = []
+        for word in words:
+            name, _, module = word.partition(" ")
+            rows += row(name, functools.partial(check_uses, [module]) if module else known[name])
+        return rows
+    chosen = {"short": SHORT, "install": (check_install,)}.get(kind, FULL)
+    checks = {check.__name__[6:]: check for check in chosen}
+    if chosen is FULL:
+        checks["uses"] = functools.partial(check_uses, words)
+        checks["stdlib"] = check_stdlib  # last: some modules change the interpreter
+    return [each for name, check in checks.items() for each in row(name, check)]
 
 
 if __name__ == "__main__":

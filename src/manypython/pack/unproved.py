@@ -1,0 +1,78 @@
+"""A tree that did not prove portable, or could not be packed: kept, so that no work of minutes is lost."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from manypython.archives import write
+from manypython.model.errors import OutputError
+from manypython.model.tree import Tree
+from manypython.pack import own_files
+from manypython.pack.facts import Facts
+from manypython.verify.page import page
+from manypython.verify.report import VerifyReport, as_text
+
+
+def place(cache: Path, facts: Facts) -> Path:
+    """The folder that a tree with these facts is kept in."""
+    return cache / "unproved" / f"{facts.python_tag}-{facts.version}+{facts.build.value}-{facts.target}"
+
+
+def keep(tree: Tree, facts: Facts, report: VerifyReport, cache: Path) -> Path:
+    """Move a tree out of its scratch folder, with its facts in it and its report beside it.
+
+    ``pack`` of what is kept makes the archives that would have been made. An older tree of the same name
+    goes. The folder appears whole or not at all.
+
+    Args:
+        tree: below ``cache`` itself, so that moving it copies nothing.
+        facts: of its archives.
+        report: what was tried, and failed.
+        cache: the folder for all that takes long to make.
+
+    Returns:
+        The folder that holds ``python/``, ``report.json`` and ``report.html``.
+
+    Raises:
+        OutputError: there is no room.
+    """
+    folder = place(cache, facts)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
+        try:
+            for member in own_files(facts):
+                path = tree.root / member.name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(member.read())
+            write_report(report, f"{tree.name} {tree.version} for {facts.target}", scratch)
+            tree.root.rename(scratch / "python")
+            scratch.chmod(0o755)
+            forget(cache, facts)
+            scratch.rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename or folder}: the tree cannot be kept: {error.strerror or error}",
+            remedy="free some room or name another folder with --cache-dir",
+        ) from None
+    return folder
+
+
+def forget(cache: Path, facts: Facts) -> None:
+    """Remove what was kept of an earlier try, in one step."""
+    folder = place(cache, facts)
+    if folder.is_dir():
+        gone = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
+        folder.rename(gone / "old")
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def write_report(report: VerifyReport, title: str, folder: Path) -> Path:
+    """Write ``report.json`` and ``report.html`` into a folder; returns the latter."""
+    write.text(folder / "report.json", as_text(report))
+    write.text(folder / "report.html", page(title, report) + "\n")
+    return folder / "report.html"
