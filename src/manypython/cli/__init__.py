@@ -13,7 +13,13 @@ import signal
 import sys
 
 from manypython import __version__
-from manypython.model.errors import INTERRUPTED, ManypythonError, MissingExtraError, OutputError
+from manypython.model.errors import (
+    INTERRUPTED,
+    HostToolError,
+    ManypythonError,
+    MissingExtraError,
+    OutputError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes a tenth of the time that a warm fetch has
@@ -85,14 +91,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             process.terminate_all()
         print("interrupted: what was done so far is kept, run again to go on", file=sys.stderr)
         return INTERRUPTED
-    except Exception:  # noqa: BLE001  (a fault of ours: no traceback on the user's screen, but none lost)
-        return _fault()
+    except Exception as error:  # noqa: BLE001  (no traceback on the user's screen, but none lost)
+        return _no_threads() if "start new thread" in str(error) else _fault()
 
 
 def _finished(code: int) -> int:
     """The exit code, once all that was printed has gone out."""
     sys.stdout.flush()
     return code
+
+
+def _no_threads() -> int:
+    """Say what is wrong with a machine on which Python cannot start a thread."""
+    print("error: this machine lets no program start a thread", file=sys.stderr)
+    print(
+        "remedy: raise the limit of processes; or, in a container whose engine answers EPERM to clone3 "
+        "(moby issue 42680), take a newer engine",
+        file=sys.stderr,
+    )
+    return HostToolError.exit_code
 
 
 def _fault() -> int:

@@ -8,48 +8,14 @@ from pathlib import Path
 
 import pytest
 from packaging.version import Version
+from samples_of_pack import FACTS, make_tree
 
 from manypython.archives.read import unpack
 from manypython.model.errors import OutputError
-from manypython.model.identifier import ArtifactName, BuildNumber
-from manypython.model.target import DEFAULT_TARGET
-from manypython.model.tree import Tree, VerifiedTree
+from manypython.model.identifier import ArtifactName
 from manypython.pack import pack
-from manypython.pack.facts import Facts, GraftFact, SourceFact
 from manypython.progress import Reporter
 from manypython.verify.report import Check, VerifyReport
-
-FACTS = Facts(
-    implementation="cpython",
-    version="3.13.5",
-    python_tag="cp313",
-    target=DEFAULT_TARGET,
-    policy="manylinux_2_17_x86_64",
-    build=BuildNumber(20261121),
-    origin="make",
-    toolchain="zig 0.16.0",
-    sources=(
-        SourceFact(
-            "zlib",
-            "1.3.2",
-            "https://example.org/zlib.tar.gz",
-            "zlib.tar.gz",
-            "ab" * 32,
-            ("Zlib",),
-            (("LICENSE", "text"),),
-        ),
-    ),
-    grafts=(GraftFact("zlib", "1.3.2", "libz.so.1", "lib/python.libs/libz-12345678.so.1", "cd" * 32),),
-    plan=({"edit": "Strip", "path": "bin/python3.13"},),
-)
-
-
-def make_tree(root: Path) -> VerifiedTree:
-    (root / "bin").mkdir(parents=True)
-    (root / "bin/python3.13").write_text("#!/bin/sh\n")
-    (root / "bin/python3.13").chmod(0o755)
-    (root / "bin/python3").symlink_to("python3.13")
-    return VerifiedTree(Tree(root, Version("3.13.5"), ""))
 
 
 def test_three_wrappings_of_one_tree(tmp_path: Path) -> None:

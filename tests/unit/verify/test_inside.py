@@ -41,7 +41,7 @@ def test_a_module_is_used(module: str) -> None:
 def test_a_wrong_result_is_a_failure_that_names_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(uses.USES, "math", "math.sqrt(4) == 3")
     monkeypatch.setitem(sys.modules, "uses", uses)
-    with pytest.raises(AssertionError, match="math came to a wrong result"):
+    with pytest.raises(probe.UsesError, match="math came to a wrong result"):
         probe.check_uses(["math"])
 
 

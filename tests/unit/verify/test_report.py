@@ -25,7 +25,7 @@ def test_the_table_has_a_column_for_each_root_and_a_row_for_each_surrounding() -
     assert summary(rows["no /proc"]["debian-12"]) == "not tried"
 
 
-def test_on_the_terminal_what_failed_is_told_whole() -> None:
+def test_on_the_terminal_the_line_that_matters_is_told() -> None:
     text = io.StringIO()
     show("python3.13", REPORT, Console(file=text, width=100))
     assert "failed: debian-12: plain: tls: no <handshake> & \N{SNOWMAN}" in text.getvalue()
