@@ -56,20 +56,30 @@ def _metadata(tree: Tree, facts: Facts) -> str:
         "scripts": "bin",
         "stdlib": library,
     }
-    tags = [f"{facts.python_tag}-none-PLATFORM"]
-    if facts.implementation == "cpython":
-        tags = [f"{facts.python_tag}-{facts.python_tag}-PLATFORM", f"{facts.python_tag}-abi3-PLATFORM", *tags]
-        tags += [f"cp3{minor}-abi3-PLATFORM" for minor in range(tree.version.minor - 1, 1, -1)]
-    tags += [f"py3{minor}-none-any" for minor in range(tree.version.minor, -1, -1)]
-    tags += ["py3-none-any"]
     return "".join(
         (
             f"Metadata-Version: 2.1\nName: {facts.implementation}\nVersion: {facts.version}\n",
             f"Pybi-Environment-Marker-Variables: {json.dumps(markers, sort_keys=True)}\n",
             f"Pybi-Paths: {json.dumps(paths, sort_keys=True)}\n",
-            *(f"Pybi-Wheel-Tag: {tag}\n" for tag in tags),
+            *(f"Pybi-Wheel-Tag: {tag}\n" for tag in wheel_tags(tree)),
         )
     )
+
+
+def wheel_tags(tree: Tree) -> list[str]:
+    """Tags of the wheels it takes, the best first; an installer fills PLATFORM in (PEP 711).
+
+    A free-threaded interpreter is ``cp313`` with the ABI ``cp313t``, and takes no abi3 (PEP 703). The list is
+    our own and not ``packaging.tags``': what that says changes with its version, and these bytes must not.
+    """
+    minor = tree.version.minor
+    interpreter = tree.python_tag.removesuffix("t")
+    tags = [f"{interpreter}-none-PLATFORM"]
+    if tree.implementation == "cpython":
+        limited = [] if tree.threaded else [f"cp3{each}-abi3-PLATFORM" for each in range(minor, 1, -1)]
+        own = f"{interpreter}-{tree.python_tag}-PLATFORM"
+        tags = [own, *limited[:1], *tags, *limited[1:]]
+    return [*tags, *(f"py3{each}-none-any" for each in range(minor, -1, -1)), "py3-none-any"]
 
 
 def _record(packed: tuple[Member, ...]) -> str:
