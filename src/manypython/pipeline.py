@@ -100,7 +100,7 @@ def make(spec: Spec, target: Target | None, method: Method, options: Options) ->
     wanted = buildable(target, method, policies)
     writable(options.dist, "--dist")
     writable(options.cache, "--cache-dir")
-    host_tools.require_machine(catalogue().build.epoch)
+    host_tools.require_clock(catalogue().build.epoch)
     tools = set() if method.image else {tool for each in recipes for tool in each.host_tools}
     tools |= {"gcc", "g++"} if method.toolchain == "gcc" and not method.image else set()
     host_tools.require(tools, install=options.install_host_tools, reporter=options.reporter)
@@ -288,6 +288,7 @@ def writable(folder: Path, option: str) -> None:
 
 def _prepare(target: Target, options: Options, chosen: tuple[Root, ...] = (), *, suite: bool = False) -> None:
     """Look up what the proof wants of this machine before there is anything to prove."""
+    host_tools.require_proc()
     emulation.require(target.architecture, install=options.install_host_tools, reporter=options.reporter)
     needs.prepare(
         chosen,

@@ -87,7 +87,7 @@ MACHINES = (
         said="uses termios: OSError: out of pty devices (to a C program too: grantpt",
     ),
     Machine("no /dev/pts", "mount -t tmpfs none /dev/pts", said="uses termios: "),
-    Machine("no /proc", "mount -t tmpfs none /proc", code=0, said="loaded_from: no /proc to read it from"),
+    Machine("no /proc", "mount -t tmpfs none /proc", code=6, said="/proc is not mounted"),
     Machine("no /dev/shm", "mount -t tmpfs -o ro none /dev/shm", said="uses _posixshmem: "),
     Machine("no loopback", namespaces="-m -n"),
     Machine("no user namespaces", NO_USER_NAMESPACES, namespaces="-U -r -m", said="by its loader only"),

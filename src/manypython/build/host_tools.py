@@ -101,14 +101,14 @@ def require(programs: Iterable[str], *, install: bool, reporter: Reporter) -> No
         raise HostToolError(f"installed, but still not working: {names}", remedy=_advice(still))
 
 
-def require_machine(newest_source: float) -> None:
-    """See that the machine itself is fit to build on.
+def require_clock(newest_source: float) -> None:
+    """See that this machine's clock is right enough to build.
 
     Args:
         newest_source: when the newest source was written, in seconds since 1970.
 
     Raises:
-        HostToolError: its clock is behind the sources, or there is no ``/proc``.
+        HostToolError: the clock is behind it.
     """
     now = time.time()
     if now < newest_source:
@@ -117,11 +117,16 @@ def require_machine(newest_source: float) -> None:
             f"({_day(newest_source)}): configure and make would take old files for new ones",
             remedy="set the clock",
         )
+
+
+def require_proc() -> None:
+    """See that there is a ``/proc``: zig and bubblewrap look there for their own files.
+
+    Raises:
+        HostToolError: there is none.
+    """
     if not Path("/proc/self/exe").exists():
-        raise HostToolError(
-            "/proc is not mounted, and compilers look there for their own files",
-            remedy="run: mount -t proc proc /proc",
-        )
+        raise HostToolError("/proc is not mounted", remedy="run: mount -t proc proc /proc")
 
 
 def install_command(tools: Iterable[HostTool]) -> tuple[str, ...] | None:

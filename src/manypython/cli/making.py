@@ -150,7 +150,7 @@ COMMANDS = {
     "repair": (
         repair,
         "manypython repair ~/.pyenv/versions/3.13.0 -o dist", "manypython repair /opt/python --fast",
-        a.PREFIX, a.TARGET_FOUND, *a.OUTPUT,
+        a.PREFIX, a.TARGET_FOUND, a.HOST_TOOLS, *a.OUTPUT,
     ),
     "recipes": (recipes, "manypython recipes", "manypython recipes --json", a.JSON),
     "audit": (
@@ -160,5 +160,5 @@ COMMANDS = {
     ),
     "graft": (graft, "manypython graft ./python --dry-run", a.TREE, a.DRY_RUN, a.JSON),
     "relocate": (relocate, "manypython relocate ./python --dry-run", a.TREE, a.DRY_RUN, a.JSON),
-    "pack": (pack, "manypython pack ./python --dist dist", a.TREE, a.TARGET_FOUND, *a.OUTPUT),
+    "pack": (pack, "manypython pack ./python --dist dist", a.TREE, a.TARGET_FOUND, a.HOST_TOOLS, *a.OUTPUT),
 }  # fmt: skip

@@ -55,7 +55,7 @@ class SourceError(ManypythonError):
 
 
 class HostToolError(ManypythonError):
-    """Programs the build needs are missing on this machine."""
+    """Programs are missing on this machine, or it is not fit itself: no ``/proc``, a wrong clock, no threads."""
 
     exit_code = 6
 

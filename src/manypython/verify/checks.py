@@ -286,7 +286,8 @@ def _old_glibc(trial: Trial, tree: Tree) -> Checks:
     libraries.chmod(0o755)
     argv = (*by_loader(libraries, str(tree.executable)), "-I", "-B", str(trial.programs / "probe.py"))
     user = trial.scratch.user
-    rows = probed((*argv, *subject.probing), {}, f"by its loader only, for {why}", root=root.name, user=user)
+    where = "by its loader only"
+    rows = probed((*argv, *subject.probing), {}, where, root=root.name, user=user)
     control = controls.by_program(
         trial.folder / "control",
         subject.target.architecture,
@@ -294,7 +295,7 @@ def _old_glibc(trial: Trial, tree: Tree) -> Checks:
         lambda program: by_loader(libraries, program),
         user,
     )
-    return controls.judged(rows, control)
+    return (skipped(where, "as a root of its own", why, root.name), *controls.judged(rows, control))
 
 
 def by_loader(folder: Path, program: str) -> tuple[str, ...]:

@@ -4,16 +4,16 @@ import time
 
 import pytest
 
-from manypython.build.host_tools import install_command, missing, require_machine
+from manypython.build.host_tools import install_command, missing, require_clock
 from manypython.model.errors import HostToolError
 
 
 def test_a_clock_behind_the_sources_is_told_before_anything_is_built() -> None:
-    require_machine(time.time() - 1)
+    require_clock(time.time() - 1)
     with pytest.raises(
         HostToolError, match=r"the clock of this machine says \d{4}-\d\d-\d\d, before"
     ) as caught:
-        require_machine(time.time() + 86400)
+        require_clock(time.time() + 86400)
     assert caught.value.remedy == "set the clock"
 
 
