@@ -55,7 +55,7 @@ class SourceError(ManypythonError):
 
 
 class HostToolError(ManypythonError):
-    """Programs are missing on this machine, or it is not fit itself: no ``/proc``, a wrong clock, no threads."""
+    """Programs are missing on this machine, or it will not do itself: no ``/proc``, a wrong clock."""
 
     exit_code = 6
 
