@@ -8,19 +8,22 @@ import os
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from manypython import pipeline
 from manypython.archives.write import BEST, FAST
 from manypython.cli.arguments import STDOUT
+from manypython.index.folders import CACHE, cache_home
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
 
 
 def cache(arguments: argparse.Namespace) -> Path:
-    """The folder for sources, builds and roots."""
-    named = _given(arguments, "cache_dir") or os.environ.get("MANYPYTHON_CACHE_DIR")
-    return Path(named or platformdirs.user_cache_path("manypython")).absolute()
+    """The folder for sources, builds and roots.
+
+    Raises:
+        OutputError: none is set, and there is no home folder.
+    """
+    named = _given(arguments, "cache_dir") or os.environ.get(CACHE)
+    return Path(named or Path(cache_home(f"--cache-dir or {CACHE}"), "manypython")).absolute()
 
 
 def reporter(arguments: argparse.Namespace) -> Reporter:
