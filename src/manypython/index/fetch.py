@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from packaging.version import Version
 
@@ -20,7 +19,7 @@ from manypython.index.installed import Installed, lock, locked
 from manypython.index.model import Build, File, read
 from manypython.index.select import finals, select
 from manypython.index.settings import Settings, without_login
-from manypython.index.transport import Place
+from manypython.index.transport import Place, parsed
 from manypython.model.errors import DownloadError, ManypythonError, OutputError, TrustError, UsageError
 from manypython.model.identifier import Spec
 from manypython.model.target import Target
@@ -109,7 +108,7 @@ def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, An
     """The entries of the index, whether it is signed, and where it is from.
 
     Raises:
-        UsageError: no index is set.
+        UsageError: no index is set, or one that is none.
         TrustError: it is not signed and that is not allowed, or its signatures do not hold.
         DownloadError: no place of it can be reached, or it is no index.
     """
@@ -122,6 +121,8 @@ def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, An
         raise DownloadError(
             f"{settings.index}: no such folder", remedy="--index takes the folder or URL of a site"
         )
+    for place in settings.places:
+        parsed(place)  # before anything else speaks of it
     folder = _trust_folder(settings)
     with locked(str(folder.with_name(f"{folder.name}.lock")), "XDG_DATA_HOME"):
         data, signed = _index(settings, folder, reporter)
@@ -179,7 +180,7 @@ def wrappings(place: str) -> tuple[str, ...]:
 
 def _is_near(place: str) -> bool:
     """Whether no network is between."""
-    return "://" not in place or urlsplit(place).hostname in _LOOPBACK
+    return "://" not in place or parsed(place).hostname in _LOOPBACK
 
 
 def _side_by_side(files: Sequence[File], settings: Settings, reporter: Reporter) -> None:
