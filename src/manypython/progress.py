@@ -49,7 +49,8 @@ class Reporter:
             timings: JSON file with seconds per step of the last run; read and updated.
             quiet: say nothing but warnings (``--json``).
         """
-        self._live = sys.stderr.isatty() and not quiet and "CI" not in os.environ
+        # a program that fetches may have none
+        self._live = bool(sys.stderr and sys.stderr.isatty()) and not quiet and "CI" not in os.environ
         self._quiet = quiet
         self._timings_path = timings
         self._timings: dict[str, float] = _read_timings(timings)

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import pytest
 from driving import Served
 
 from manypython.archives.read import unpack
+from manypython.index.folders import cache_home
 from manypython.model.target import DEFAULT_TARGET, Architecture
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.verify.roots import ROOTS, create, place
 from manypython.verify.surroundings import PLAIN, PROBE, bubblewrap, command
 
-CACHE = platformdirs.user_cache_path("manypython")
+CACHE = Path(cache_home(), "manypython")
 ARCHITECTURE = DEFAULT_TARGET.architecture
 LIBC = (
     "ld-",

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 import pytest
 from filelock import FileLock
 
 from manypython.archives.read import unpack
 from manypython.build.sources import fetch
+from manypython.index.folders import cache_home
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
@@ -37,7 +37,7 @@ LIBRARIES = (
 
 def configured(name: str) -> Path:
     """CPython 3.13.5 as anybody builds it: this machine's compiler and libraries. Kept in the cache."""
-    cache = platformdirs.user_cache_path("manypython")
+    cache = Path(cache_home(), "manypython")
     prefix = cache / "test-prefixes" / f"3.13.5-{name}"
     prefix.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(prefix.with_name(f"{prefix.name}.lock")):

@@ -20,13 +20,15 @@ from filelock import FileLock
 
 from manypython.archives.members import sha256
 from manypython.build import debian
-from manypython.index.transport import plain
+from manypython.index.connections import Connections, Patience, by_way_of, plain
 from manypython.model.errors import OutputError, SourceError
 from manypython.progress import Reporter, Step
 from manypython.recipes.model import Recipe
 
 _CHUNK = 1 << 20
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
+_LONGEST_WAIT = 60.0
+"""Seconds that a server may ask to wait (``Retry-After``)."""
 _unreachable: set[str] = set()
 """Hosts whose name did not resolve or that refused: asked once per run."""
 
@@ -145,7 +147,7 @@ class _Search:
                     error, urllib3.exceptions.MaxRetryError | urllib3.exceptions.NewConnectionError
                 ):
                     _unreachable.add(host)
-                self.failures.append(f"{origin} {url}: {plain(error)}")
+                self.failures.append(f"{origin} {url}: {plain(error)}{by_way_of(url)}")
         return None
 
     def _addresses(self) -> Iterator[tuple[str, str, _Candidate]]:
@@ -186,13 +188,9 @@ def answer(
     Raises:
         urllib3.exceptions.HTTPError: there was none.
     """
-    proxy = urllib3.util.parse_url(url).scheme == "https" and os.environ.get("https_proxy")
-    pool = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
-    retries = urllib3.Retry(total=2, connect=0, read=2, redirect=5, backoff_factor=0.5)
-    with pool.request(
-        method, url, headers=headers, preload_content=False, timeout=_TIMEOUT, retries=retries,
-        decode_content=False,
-    ) as response:  # fmt: skip
+    connections = Connections(_TIMEOUT)
+    patience = Patience.of(2, _LONGEST_WAIT, connect=0)
+    with connections.request(method, url, headers or {}, patience, decode=False) as response:
         yield response
 
 

@@ -24,7 +24,7 @@ from packaging.version import Version
 
 from manypython.build.images import DATA, Image, read_image, repository
 from manypython.build.sources import answer
-from manypython.index.transport import plain
+from manypython.index.connections import plain
 from manypython.model.errors import ManypythonError, SourceError
 from manypython.model.target import Architecture
 from manypython.progress import Reporter

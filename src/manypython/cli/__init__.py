@@ -13,6 +13,7 @@ import signal
 import sys
 
 from manypython import __version__
+from manypython.cli.streams import GONE, failure, finished, prepare, unwritable
 from manypython.model.errors import (
     INTERRUPTED,
     HostToolError,
@@ -63,65 +64,104 @@ _COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; every foreseen error is two plain lines."""
+    """Run one command and return its exit code; every foreseen error is two plain lines.
+
+    Args:
+        argv: the words; None: those of this process, which is ours then, streams and all.
+    """
+    if argv is None:
+        prepare()
     try:
-        arguments = _parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
-        os.umask(0o022)  # what is built and proved must not depend on the caller's
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that is cancelled cleans up too
-        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell's background job
-            # what we run must not inherit it: CPython's tests would wait for their own SIGINT for ever
-            signal.signal(signal.SIGINT, lambda *_: None)
-        command: Callable[[argparse.Namespace], int] = arguments.command
-        return _finished(command(arguments))
-    except ManypythonError as error:
-        print(f"error: {error.message}", file=sys.stderr)
-        if error.log is not None:
-            print(f"log: {error.log}", file=sys.stderr)
-        if error.remedy:
-            print(f"remedy: {error.remedy}", file=sys.stderr)
-        return error.exit_code
-    except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-    except OSError as error:
-        print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        code = _run(sys.argv[1:] if argv is None else argv)
+    except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001  (of each there is something to say)
+        code = _ended(error)
+    return finished(code)
+
+
+def _run(argv: Sequence[str]) -> int:
+    arguments = _parser(argv).parse_args(argv)
+    os.umask(0o022)  # what is built and proved must not depend on the caller's
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that is cancelled cleans up too
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell's background job
+        # what we run must not inherit it: CPython's tests would wait for their own SIGINT for ever
+        signal.signal(signal.SIGINT, lambda *_: None)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    return command(arguments)
+
+
+def _ended(error: BaseException) -> int:
+    """Say what ended a command, and return its exit code."""
+    match error:
+        case ManypythonError():
+            return _told(error)
+        case SystemExit():  # argparse has said all
+            return error.code if isinstance(error.code, int) else 0
+        case BrokenPipeError():
+            return GONE
+        case OSError():
+            return _failed(error)
+        case KeyboardInterrupt():
+            return _interrupted()
+        case RuntimeError() if "start new thread" in str(error):
+            return _told(
+                HostToolError(
+                    "this machine lets no program start a thread",
+                    remedy="raise the limit of processes; or, in a container whose engine answers EPERM to "
+                    "clone3 (moby issue 42680), take a newer engine",
+                )
+            )
+    told = unwritable(error)
+    return _told(told) if told else _fault(error)
+
+
+def _failed(error: OSError) -> int:
+    """A file that cannot be read or written; standard output, of which more is said; the current folder."""
+    if error is failure():
         return OutputError.exit_code
-    except KeyboardInterrupt:
-        if process := sys.modules.get("manypython.process"):
-            process.terminate_all()
-        print("interrupted: what was done so far is kept, run again to go on", file=sys.stderr)
-        return INTERRUPTED
-    except Exception as error:  # noqa: BLE001  (no traceback on the user's screen, but none lost)
-        return _no_threads() if "start new thread" in str(error) else _fault()
+    if error.filename is None and not _is_somewhere():
+        return _told(OutputError(f"the current folder: {error.strerror}", remedy="cd to one that is there"))
+    return _told(OutputError(f"{error.filename or 'a file'}: {error.strerror or error}"))
 
 
-def _finished(code: int) -> int:
-    """The exit code, once all that was printed has gone out."""
-    sys.stdout.flush()
-    return code
+def _is_somewhere() -> bool:
+    """Whether the current folder is there."""
+    try:
+        os.getcwd()  # noqa: PTH109  (pathlib takes time)
+    except OSError:
+        return False
+    return True
 
 
-def _no_threads() -> int:
-    """Say what is wrong with a machine on which Python cannot start a thread."""
-    print("error: this machine lets no program start a thread", file=sys.stderr)
-    print(
-        "remedy: raise the limit of processes; or, in a container whose engine answers EPERM to clone3 "
-        "(moby issue 42680), take a newer engine",
-        file=sys.stderr,
-    )
-    return HostToolError.exit_code
+def _interrupted() -> int:
+    if process := sys.modules.get("manypython.process"):
+        process.terminate_all()
+    print("interrupted: what was done so far is kept, run again to go on", file=sys.stderr)
+    return INTERRUPTED
 
 
-def _fault() -> int:
+def _told(error: ManypythonError) -> int:
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.log is not None:
+        print(f"log: {error.log}", file=sys.stderr)
+    if error.remedy:
+        print(f"remedy: {error.remedy}", file=sys.stderr)
+    return error.exit_code
+
+
+def _fault(fault: BaseException) -> int:
     """Keep the traceback in a file and say where."""
     import tempfile  # noqa: PLC0415  (rare)
     import traceback  # noqa: PLC0415
 
-    number, name = tempfile.mkstemp(prefix="manypython-", suffix=".log")
-    with open(number, "w", encoding="utf-8") as file:
-        traceback.print_exc(file=file)
     print("error: a fault in manypython itself", file=sys.stderr)
-    print(f"log: {name}\nremedy: report it with this log", file=sys.stderr)
+    try:
+        number, name = tempfile.mkstemp(prefix="manypython-", suffix=".log")
+        with open(number, "w", encoding="utf-8", errors="backslashreplace") as file:
+            traceback.print_exception(fault, file=file)
+        print(f"log: {name}\nremedy: report it with this log", file=sys.stderr)
+    except OSError:  # no room for it anywhere
+        told = " in ".join(traceback.format_exception_only(fault)).strip()
+        print(f"log: {told}\nremedy: report it with this line", file=sys.stderr)
     return ManypythonError.exit_code
 
 

@@ -17,7 +17,7 @@ from manypython.index.installed import Installed
 from manypython.index.model import Build
 from manypython.index.settings import Settings
 from manypython.integrations.project import Looked, Wish, tox_requires
-from manypython.model.errors import ManypythonError, NoBuildError, UsageError
+from manypython.model.errors import ManypythonError, NoBuildError, OutputError, UsageError
 from manypython.model.identifier import Spec
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
@@ -168,7 +168,10 @@ def _index(settings: Settings, offer: Offer) -> Check:
 
 
 def _store(settings: Settings) -> Check:
-    folder = Path(settings.store_dir)
+    try:
+        folder = Path(settings.store_dir)
+    except OutputError as error:
+        return Check("store", error.message, error.remedy)
     nearest = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
     if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
         return Check("store", str(folder))

@@ -24,9 +24,10 @@ from manypython.cli.checkup import (
     rows,
 )
 from manypython.cli.fetching import INDEX_OPTIONS, JSON, settings_of
-from manypython.index.installed import here
+from manypython.index.installed import Installed, here
+from manypython.index.settings import Settings
 from manypython.integrations.project import KNOWN, Looked, project
-from manypython.model.errors import NoBuildError
+from manypython.model.errors import NoBuildError, OutputError
 from manypython.progress import Reporter
 
 _SCHEMA_VERSION = 1
@@ -42,7 +43,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     offer = Offer.of(settings, Reporter(quiet=True))
     found = rows(
         [wish for each in looked for wish in each.wishes],
-        lambda request: here((request,), settings).get(request),
+        lambda request: _here(request, settings),
         lambda request: download(offer.build(request), settings),
     )
     others = checks(settings, offer, looked)
@@ -52,6 +53,14 @@ def doctor(arguments: argparse.Namespace) -> int:
     else:
         _show(arguments.folder, looked, found, others)
     return 0 if fine else NoBuildError.exit_code
+
+
+def _here(request: str, settings: Settings) -> Installed | None:
+    """What is here, which is nothing where there is no folder for it: that is told of the store."""
+    try:
+        return here((request,), settings).get(request)
+    except OutputError:
+        return None
 
 
 def _fine(found: list[Row], looked: tuple[Looked, ...], others: list[Check]) -> bool:

@@ -10,7 +10,7 @@ import sys
 
 from manypython.index.installed import Installed, answering, find, installed, obtained
 from manypython.index.settings import DEFAULTS, HELP, Settings, read
-from manypython.model.errors import NoBuildError, UsageError
+from manypython.model.errors import NoBuildError, OutputError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,7 +179,11 @@ def prune(arguments: argparse.Namespace) -> int:
 def config(arguments: argparse.Namespace) -> int:
     """Show the settings."""
     settings = settings_of(arguments)
-    shown = {**settings.values, "store-dir": settings.store_dir}
+    shown = dict(settings.values)
+    try:
+        shown["store-dir"] = settings.store_dir
+    except OutputError as error:  # it is shown that there is none, and why
+        print(f"note: store-dir: {error.line}", file=sys.stderr)
     if arguments.json:
         print(_json({k: {"value": v, "from": settings.sources[k]} for k, v in shown.items()}))
         return 0

@@ -8,32 +8,22 @@ import os
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from manypython import pipeline
 from manypython.archives.write import BEST, FAST
 from manypython.cli.arguments import STDOUT
-from manypython.model.errors import OutputError
+from manypython.index.folders import CACHE, cache_home
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
 
 
 def cache(arguments: argparse.Namespace) -> Path:
-    """The folder for sources, builds and roots."""
-    named = _given(arguments, "cache_dir") or os.environ.get("MANYPYTHON_CACHE_DIR")
-    if named:
-        return Path(named).absolute()
-    usual = platformdirs.user_cache_path("manypython")
-    if usual.is_absolute():
-        return usual
-    # neither HOME nor a passwd entry, or an XDG_CACHE_HOME that the XDG specification says to ignore
-    try:
-        return Path.home() / ".cache" / "manypython"
-    except RuntimeError:
-        raise OutputError(
-            "there is no home folder, so no cache folder either",
-            remedy="name one with --cache-dir or MANYPYTHON_CACHE_DIR",
-        ) from None
+    """The folder for sources, builds and roots.
+
+    Raises:
+        OutputError: none is set, and there is no home folder.
+    """
+    named = _given(arguments, "cache_dir") or os.environ.get(CACHE)
+    return Path(named or Path(cache_home(f"--cache-dir or {CACHE}"), "manypython")).absolute()
 
 
 def reporter(arguments: argparse.Namespace) -> Reporter:

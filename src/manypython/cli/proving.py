@@ -33,13 +33,20 @@ def verify(arguments: argparse.Namespace) -> int:
         elif path:
             _write(Path(path), text)
     if arguments.json != STDOUT:
-        show(title, report, Console(highlight=False))
+        show(title, report, _Output(highlight=False))
     if report.failures:
         raise VerifyError(
             f"{arguments.tree}: {len(report.failures)} of {len(report.checks)} checks failed",
             log=pipeline.written(report, done, given),
         )
     return 0
+
+
+class _Output(Console):
+    """Standard output; rich itself would end the program with 1 where nobody reads it any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def _tests(arguments: argparse.Namespace) -> Path | None:

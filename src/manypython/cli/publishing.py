@@ -13,22 +13,22 @@ from pathlib import Path
 from manypython.archives.write import BEST, FAST
 from manypython.index import keys
 from manypython.index import serve as serving
+from manypython.index.folders import data_home
 from manypython.index.publish import Published, Sign, rotate
 from manypython.index.publish import publish as published
-from manypython.index.settings import data_home
-from manypython.model.errors import UsageError
+from manypython.model.errors import OutputError, UsageError
 from manypython.progress import Reporter
 
 
 def publish(arguments: argparse.Namespace) -> int:
     """Add archives to a site."""
-    folder = _keys(arguments)
     if arguments.unsigned and keys.fingerprint(arguments.to):
         raise UsageError(
             f"{arguments.to}: is a signed site; --unsigned would leave its signatures behind",
             remedy="leave out --unsigned",
         )
-    if not arguments.unsigned and not arguments.dry_run and not keys.fingerprint(arguments.to):
+    folder = None if arguments.unsigned or arguments.dry_run else _keys(arguments)
+    if folder and not keys.fingerprint(arguments.to):
         for made in keys.create(folder):
             print(f"note: made {made}, which signs the site; keep it, and keep it secret", file=sys.stderr)
     done = published(
@@ -37,10 +37,10 @@ def publish(arguments: argparse.Namespace) -> int:
         base_url=arguments.base_url,
         reporter=Reporter(quiet=arguments.json),
         effort=FAST if arguments.fast else BEST,
-        sign=None if arguments.unsigned or arguments.dry_run else _signing(arguments.to, folder),
+        sign=_signing(arguments.to, folder) if folder else None,
         dry_run=arguments.dry_run,
     )
-    if not arguments.unsigned and not arguments.dry_run:
+    if folder:
         _warn_of_root(arguments.to, folder)
     if arguments.json:
         print(json.dumps(done.as_json(), indent=1))
@@ -62,7 +62,7 @@ def _warn_of_root(site: Path, folder: Path) -> None:
 
 
 def _keys(arguments: argparse.Namespace) -> Path:
-    return Path(arguments.keys or Path(data_home(), "manypython", "keys"))
+    return Path(arguments.keys or Path(data_home("--keys"), "manypython", "keys"))
 
 
 def _signing(site: Path, folder: Path) -> Sign:
@@ -95,7 +95,11 @@ def keys_rotate(arguments: argparse.Namespace) -> int:
 
 def keys_show(arguments: argparse.Namespace) -> int:
     """Show who signs a site, and until when."""
-    states = keys.states(arguments.to, _keys(arguments))
+    try:
+        folder: Path | None = _keys(arguments)
+    except OutputError:  # no home: the keys are elsewhere
+        folder = None
+    states = keys.states(arguments.to, folder)
     if arguments.json:
         rows = [
             {**asdict(state), "expires": state.expires.isoformat(), "keys": list(state.keys)}

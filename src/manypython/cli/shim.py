@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from manypython.index.folders import of_home
 from manypython.index.settings import outside
 from manypython.integrations import pipenv
 from manypython.model.errors import ManypythonError
@@ -14,7 +15,8 @@ from manypython.model.errors import ManypythonError
 
 def shim_install(arguments: argparse.Namespace) -> int:
     """Write a ``pyenv`` that answers what pipenv asks."""
-    script = pipenv.install(arguments.to, force=arguments.force, dry_run=arguments.dry_run)
+    folder = Path(arguments.to or of_home(".local/bin", "--to"))
+    script = pipenv.install(folder, force=arguments.force, dry_run=arguments.dry_run)
     print(f"{'would write' if arguments.dry_run else 'wrote'} {script}, for interpreters in {pipenv.root()}")
     if str(script.parent) not in os.get_exec_path():
         print(f'note: pipenv needs it on PATH: export PATH="{script.parent}:$PATH"', file=sys.stderr)
@@ -39,7 +41,6 @@ def shim_run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-_BIN = Path("~/.local/bin").expanduser()
 _WORDS = {"nargs": argparse.REMAINDER, "metavar": "pyenv WORD ...", "help": "what pyenv was asked"}
 COMMANDS = {
     "pyenv-shim": {
@@ -48,7 +49,7 @@ COMMANDS = {
             shim_install,
             "manypython pyenv-shim install",
             "manypython pyenv-shim install --to /usr/local/bin",
-            ("--to", {"type": Path, "metavar": "DIR", "default": _BIN, "help": f"on PATH (default {_BIN})"}),
+            ("--to", {"type": Path, "metavar": "DIR", "help": "on PATH (default ~/.local/bin)"}),
             ("--force", {"action": "store_true", "help": "although another pyenv is on PATH"}),
             ("--dry-run", {"action": "store_true", "help": "say what would be written and change nothing"}),
         ),

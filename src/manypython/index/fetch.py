@@ -9,17 +9,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from packaging.version import Version
 
 from manypython.archives.members import sha256
 from manypython.index import host, store
+from manypython.index.folders import CACHE, cache_home, data_home
 from manypython.index.installed import Installed, lock, locked
 from manypython.index.model import Build, File, read
 from manypython.index.select import finals, select
-from manypython.index.settings import Settings, cache_home, data_home, without_login
-from manypython.index.transport import Place
+from manypython.index.settings import Settings, without_login
+from manypython.index.transport import Place, parsed
 from manypython.model.errors import DownloadError, ManypythonError, OutputError, TrustError, UsageError
 from manypython.model.identifier import Spec
 from manypython.model.target import Target
@@ -108,7 +108,7 @@ def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, An
     """The entries of the index, whether it is signed, and where it is from.
 
     Raises:
-        UsageError: no index is set.
+        UsageError: no index is set, or one that is none.
         TrustError: it is not signed and that is not allowed, or its signatures do not hold.
         DownloadError: no place of it can be reached, or it is no index.
     """
@@ -121,8 +121,10 @@ def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, An
         raise DownloadError(
             f"{settings.index}: no such folder", remedy="--index takes the folder or URL of a site"
         )
+    for place in settings.places:
+        parsed(place)  # before anything else speaks of it
     folder = _trust_folder(settings)
-    with locked(str(folder.with_name(f"{folder.name}.lock"))):
+    with locked(str(folder.with_name(f"{folder.name}.lock")), "XDG_DATA_HOME"):
         data, signed = _index(settings, folder, reporter)
     source = f"{settings.index}index.json"
     return read(data, source)[1], signed, source
@@ -139,7 +141,7 @@ def pin(settings: Settings) -> str:
 
 def _trust_folder(settings: Settings) -> Path:
     """What is kept of a site's keys between fetches."""
-    name = hashlib.sha256(settings.index.encode()).hexdigest()[:16]
+    name = hashlib.sha256(os.fsencode(settings.index)).hexdigest()[:16]
     return Path(data_home(), "manypython", "trust", name)
 
 
@@ -178,7 +180,7 @@ def wrappings(place: str) -> tuple[str, ...]:
 
 def _is_near(place: str) -> bool:
     """Whether no network is between."""
-    return "://" not in place or urlsplit(place).hostname in _LOOPBACK
+    return "://" not in place or parsed(place).hostname in _LOOPBACK
 
 
 def _side_by_side(files: Sequence[File], settings: Settings, reporter: Reporter) -> None:
@@ -190,7 +192,7 @@ def _side_by_side(files: Sequence[File], settings: Settings, reporter: Reporter)
     stop = threading.Event()
 
     def one(file: File) -> None:
-        with lock(str(downloads()), file.sha256[:16]):
+        with lock(str(downloads()), file.sha256[:16], CACHE):
             _downloaded(file, settings, reporter, stop)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -213,7 +215,7 @@ def _got(  # noqa: PLR0913  (what, from where, and what is to be said of it)
     runs: bool,
 ) -> Installed:
     """Install a build from the cache of downloads, or from the first place that has it whole."""
-    with lock(str(downloads()), file.sha256[:16]):
+    with lock(str(downloads()), file.sha256[:16], CACHE):
         archive = _downloaded(file, settings, reporter)
         return store.install(Path(settings.store_dir), build, file, archive, origin, runs=runs)
 
@@ -245,9 +247,13 @@ def _downloaded(
 
 def forget_downloads(*, dry_run: bool) -> int:
     """Delete what is kept of downloads, but for those under way; returns bytes."""
+    try:
+        folder = downloads()
+    except OutputError:  # so there are none
+        return 0
     size = 0
-    for path in [path for path in downloads().glob("*-*") if path.is_file()]:
-        with lock(str(downloads()), path.name.partition("-")[0]):
+    for path in [path for path in folder.glob("*-*") if path.is_file()]:
+        with lock(str(folder), path.name.partition("-")[0], CACHE):
             size += path.stat().st_size
             if not dry_run:
                 path.unlink()
@@ -255,9 +261,12 @@ def forget_downloads(*, dry_run: bool) -> int:
 
 
 def downloads() -> Path:
-    """The folder where downloads are kept, until ``prune``."""
-    named = os.environ.get("MANYPYTHON_CACHE_DIR")
-    return Path(named or os.path.join(cache_home(), "manypython"), "downloads").absolute()
+    """The folder where downloads are kept, until ``prune``.
+
+    Raises:
+        OutputError: none is set, and there is no home folder.
+    """
+    return Path(os.environ.get(CACHE) or os.path.join(cache_home(), "manypython"), "downloads").absolute()
 
 
 def _first(settings: Settings, ask: Callable[[Place], _T]) -> _T:
@@ -289,5 +298,5 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"{path}: {error.strerror or error}", remedy="free some room or name another folder"
+            f"{path}: {error.strerror or error}", remedy=f"free some room or name another folder with {CACHE}"
         ) from None

@@ -7,11 +7,10 @@ request is as simple as that.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import zlib
 
+from manypython.index.folders import STORE
 from manypython.model.errors import OutputError
 
 TYPE_CHECKING = False
@@ -151,7 +150,9 @@ def obtained(
     """
     found = {} if upgrade else here(requests, settings)
     if missing := [request for request in dict.fromkeys(requests) if request not in found]:
-        asked = zlib.crc32("\n".join((*missing, settings.target, settings.index)).encode())
+        import zlib
+
+        asked = zlib.crc32(os.fsencode("\n".join((*missing, settings.target, settings.index))))
         # a hundred processes that want the same wait for the first before they import what it needs
         with lock(settings.store_dir, f"request-{asked:08x}"):
             found |= {} if upgrade else here(missing, settings)
@@ -178,9 +179,15 @@ def here(requests: Sequence[str], settings: Settings) -> dict[str, Installed]:
     return {request: each for request, each in found.items() if each}
 
 
-def lock(store: str, name: str) -> locked:
-    """The lock of one interpreter, or of one request."""
-    return locked(os.path.join(store, ".locks", f"{name}.lock"))
+def lock(store: str, name: str, names: str = STORE) -> locked:
+    """The lock of one interpreter, of one request, or of one download.
+
+    Args:
+        store: folder of what is locked.
+        name: what is.
+        names: the variable that names the folder, for the error.
+    """
+    return locked(os.path.join(store, ".locks", f"{name}.lock"), names)
 
 
 class locked:  # noqa: N801  (used like a function)
@@ -190,11 +197,13 @@ class locked:  # noqa: N801  (used like a function)
     that its import does, and the kernel drops the lock of a process that is killed.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, names: str) -> None:
+        self._path, self._names = path, names
         self._file = -1
 
     def __enter__(self) -> None:
+        import fcntl
+
         try:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -203,7 +212,7 @@ class locked:  # noqa: N801  (used like a function)
             self.__exit__()
             raise OutputError(
                 f"{self._path}: cannot be locked: {error.strerror}",
-                remedy="name a folder that can be written with MANYPYTHON_STORE_DIR",
+                remedy=f"name a folder that can be written with {self._names}",
             ) from None
 
     def __exit__(self, *_: object) -> None:

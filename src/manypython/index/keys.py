@@ -129,8 +129,12 @@ def _signed(site: Path, index: bytes, now: datetime, signers: _Signers) -> dict[
     return files
 
 
-def states(site: Path, folder: Path) -> tuple[State, ...]:
+def states(site: Path, folder: Path | None) -> tuple[State, ...]:
     """Each role's version, keys and date.
+
+    Args:
+        site: its folder.
+        folder: the private keys; None: there is no folder of them here.
 
     Raises:
         TrustError: the site is not signed.
@@ -142,7 +146,7 @@ def states(site: Path, folder: Path) -> tuple[State, ...]:
     for role in ROLES:
         signed = root if role == "root" else _next(site, role, None)
         keys = tuple(root.signed.roles[role].keyids)
-        here = _keyid(folder, role) in keys
+        here = folder is not None and _keyid(folder, role) in keys
         told.append(State(role, signed.signed.version, keys, signed.signed.expires, here))
     return tuple(told)
 

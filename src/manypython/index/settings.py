@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from manypython.index.folders import STORE, config_home, data_home, expanded
 from manypython.model.errors import UsageError
 
 TYPE_CHECKING = False
@@ -63,11 +64,19 @@ class Settings:
         self.trust: str = values["trust"]
         self.allow_unsigned: bool = values["allow-unsigned"]
         self.store: str = values["store"]
-        self.store_dir: str = values["store-dir"] or os.path.join(data_home(), "manypython", "pythons")
         self.target: str = values["target"]
         self.offline: bool = values["offline"]
         self.ca_bundle: str = values["ca-bundle"]
         self.timeout: float = values["timeout"]
+
+    @property
+    def store_dir(self) -> str:
+        """Absolute path of the folder of interpreters.
+
+        Raises:
+            OutputError: none is set, and there is no home folder to have one in.
+        """
+        return self.values["store-dir"] or os.path.join(data_home(STORE), "manypython", "pythons")
 
 
 def read(given: Mapping[str, Any] | None = None) -> Settings:
@@ -79,14 +88,18 @@ def read(given: Mapping[str, Any] | None = None) -> Settings:
     Raises:
         UsageError: a setting is unknown or of the wrong type; names its file or variable.
     """
-    here = os.getcwd()
+    try:
+        here = os.getcwd()
+    except OSError as error:
+        raise UsageError(f"the current folder: {error.strerror}", remedy="cd to one that is there") from None
     layers: list[tuple[str, dict[str, Any], str]] = [
         ("", {k: v for k, v in (given or {}).items() if v is not None}, here)
     ]
     layers.append((_ENVIRON, _of_environ(), here))
+    config = config_home()
     for path, keys, forbidden in (
         (_project(here), ("tool", "manypython"), NOT_FOR_PROJECTS),
-        (os.path.join(_config_home(), "manypython", "config.toml"), (), ()),
+        (config and os.path.join(config, "manypython", "config.toml"), (), ()),
     ):
         layers.append((path, _of_file(path, keys, forbidden), os.path.dirname(path)))
     values, sources = dict(DEFAULTS), dict.fromkeys(DEFAULTS, "default")
@@ -128,20 +141,6 @@ def refused(name: str, where: str) -> UsageError:
         f"{where}: not for a project to say",
         remedy=f"set {variable(name)} or put it into the user's config.toml",
     )
-
-
-def data_home() -> str:
-    """``~/.local/share``, or what ``XDG_DATA_HOME`` says (XDG Base Directory Specification)."""
-    return os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-
-
-def cache_home() -> str:
-    """``~/.cache``, or what ``XDG_CACHE_HOME`` says."""
-    return os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-
-
-def _config_home() -> str:
-    return os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
 
 
 def _project(folder: str) -> str:
@@ -213,10 +212,10 @@ def checked(name: str, value: Any, source: str, base: str) -> Any:  # noqa: ANN4
 
         Target.parse(value)
     if name in _PATHS and value and not value.startswith("sha256:"):
-        return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
+        return os.path.normpath(os.path.join(base, expanded(value, source)))
     if name == "index":
-        return _site(value, base)
-    return [_site(each, base) for each in value] if name == "mirrors" else value
+        return _site(value, source, base)
+    return [_site(each, source, base) for each in value] if name == "mirrors" else value
 
 
 def _typed(name: str, value: Any, source: str) -> Any:  # noqa: ANN401
@@ -238,7 +237,7 @@ def _typed(name: str, value: Any, source: str) -> Any:  # noqa: ANN401
     return value
 
 
-def _site(text: str, base: str) -> str:
+def _site(text: str, source: str, base: str) -> str:
     """A site's URL or folder, always with a slash at the end; its ``index.json`` may be named instead."""
     if not text:
         return ""
@@ -249,4 +248,4 @@ def _site(text: str, base: str) -> str:
         text = unquote(text.removeprefix("file://").removeprefix("localhost"))
     if "://" in text:
         return text if text.endswith("/") else f"{text}/"
-    return os.path.join(os.path.normpath(os.path.join(base, os.path.expanduser(text))), "")
+    return os.path.join(os.path.normpath(os.path.join(base, expanded(text, source))), "")

@@ -22,9 +22,9 @@ from pathlib import Path, PurePosixPath
 
 from manypython.archives.read import unpack
 from manypython.archives.write import text
+from manypython.index.folders import STORE, data_home
 from manypython.index.installed import RECEIPT, Installed, lock, there
 from manypython.index.model import Build, File
-from manypython.index.settings import data_home
 from manypython.model.errors import ArchiveError, NoBuildError, OutputError
 
 RECORD = "share/manypython/RECORD"
@@ -32,6 +32,7 @@ RECORD = "share/manypython/RECORD"
 _TOP = "python"
 _PATIENCE = 60.0
 """Seconds an interpreter may take to say that it runs."""
+_UV = "UV_PYTHON_INSTALL_DIR"
 _PARTS = ("bin", "include", "lib", "share")
 
 
@@ -167,7 +168,7 @@ def link_for_uv(found: Installed) -> Path:
             remedy=f"uv python uninstall {found.version}, or --store own",
         )
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
-    with _said(folder.parent):
+    with _said(folder.parent, _UV):
         scratch.mkdir(parents=True)
         try:
             for part in _PARTS:
@@ -184,9 +185,13 @@ def link_for_uv(found: Installed) -> Path:
 
 
 def _uv_folder(found: Installed) -> Path:
-    """``cpython-3.13.15-linux-x86_64-gnu`` in uv's folder."""
-    named = os.environ.get("UV_PYTHON_INSTALL_DIR")
-    root = Path(named).absolute() if named else Path(data_home(), "uv", "python")
+    """``cpython-3.13.15-linux-x86_64-gnu`` in uv's folder.
+
+    Raises:
+        OutputError: none is set, and there is no home folder.
+    """
+    named = os.environ.get(_UV)
+    root = Path(named).absolute() if named else Path(data_home(_UV), "uv", "python")
     variant = f"+{found.variant}" if found.variant else ""
     level = f"_v{found.level}" if found.level > 1 else ""
     return root / f"cpython-{found.version}{variant}-linux-{found.architecture}{level}-{found.abi}"
@@ -204,7 +209,10 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _unlink_uv(found: Installed) -> None:
-    folder = _uv_folder(found)
+    try:
+        folder = _uv_folder(found)
+    except OutputError:  # so there is none
+        return
     if _uv_leads_to(folder, found):
         _delete(folder)
 
@@ -292,13 +300,13 @@ def _delete(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _said(folder: Path) -> Iterator[None]:
-    """Say which folder it is that cannot be written."""
+def _said(folder: Path, names: str = STORE) -> Iterator[None]:
+    """Say which folder it is that cannot be written, and the variable that names it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         raise OutputError(
             f"{error.filename or folder}: {error.strerror or error}",
-            remedy="free some room, or name another folder with MANYPYTHON_STORE_DIR",
+            remedy=f"free some room, or name another folder with {names}",
         ) from None

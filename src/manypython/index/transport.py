@@ -3,42 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
-import logging
-import os
-import ssl
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import IO, TypeVar
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
 
-from manypython import __version__
+from manypython.index.connections import Connections, Patience, advice, by_way_of, said
+from manypython.index.folders import CACHE
+from manypython.index.logins import Login, Netrc, of_url
 from manypython.index.model import File
+from manypython.index.proxies import PORTS, proxy_for
 from manypython.index.settings import Settings, without_login
-from manypython.model.errors import DownloadError, OutputError
+from manypython.model.errors import DownloadError, OutputError, UsageError
 
 _BLOCK = 1 << 18
 """Bytes read at once, at most."""
 _ATTEMPTS = 4
-_RETRIED = (408, 425, 429, 500, 502, 503, 504)
-_REDIRECTS = 10
 _T = TypeVar("_T")
-_PARTIAL = 206
-
-
-def _proxy(url: str) -> str:
-    """The proxy that the environment names for a URL; empty where there is none."""
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return ""
-    import urllib.request  # noqa: PLC0415  (12 ms)
-
-    parts = urlsplit(url)
-    named = urllib.request.getproxies().get(parts.scheme, "")
-    return "" if not named or urllib.request.proxy_bypass(parts.hostname or "") else named
+_PARTIAL, _WHO, _WHO_AT_PROXY = 206, 401, 407
 
 
 class NotThereError(DownloadError):
@@ -59,9 +46,8 @@ class Place:
 
     def __init__(self, address: str, settings: Settings) -> None:
         self.address = without_login(address)
-        self._given = urlsplit(address)
+        self._parts = parsed(address)
         self._settings = settings
-        self._pool: urllib3.PoolManager | None = None
 
     @property
     def is_remote(self) -> bool:
@@ -193,67 +179,72 @@ class Place:
 
     @contextlib.contextmanager
     def _request(self, path: str, begin: int) -> Iterator[Answer]:
-        url = self.address + path
-        headers = self._login(url) | ({"Range": f"bytes={begin}-"} if begin else {})
+        url, limit = self.address + path, self._settings.timeout
+        headers = {"Range": f"bytes={begin}-"} if begin else {}
+        if login := self._login():
+            headers["Authorization"] = login.basic
         try:
-            with _unlogged():
-                response = self._manager(url).request("GET", url, headers=headers, preload_content=False)
+            response = self._connections.request("GET", url, headers, Patience.of(_ATTEMPTS - 1, limit))
         except urllib3.exceptions.HTTPError as error:
-            raise DownloadError(f"{url}: {_said(error)}", remedy=_advice(error)) from None
+            raise DownloadError(f"{url}: {said(error)}{by_way_of(url)}", remedy=advice(error)) from None
         try:
             if response.status in (403, 404, 410):
                 raise NotThereError(f"{url}: HTTP {response.status}")
             if response.status not in (200, _PARTIAL):
-                raise DownloadError(f"{url}: HTTP {response.status}")
+                told = f"{url}: HTTP {response.status}{by_way_of(url)}"
+                raise DownloadError(told, remedy=self._remedy(response.status, url))
             yield Answer(_blocks(response), partial=_begins_at(response, begin))
         finally:
             response.close()
 
-    def _manager(self, url: str) -> urllib3.PoolManager:
-        """Connections to this place, by way of the proxy that the environment names."""
-        if self._pool is None:
-            settings = self._settings
-            options: dict[str, Any] = {
-                "timeout": urllib3.Timeout(connect=settings.timeout, read=settings.timeout),
-                "retries": urllib3.Retry(
-                    total=_REDIRECTS,
-                    connect=_ATTEMPTS - 1,
-                    read=_ATTEMPTS - 1,
-                    status=_ATTEMPTS - 1,
-                    other=0,
-                    redirect=_REDIRECTS,
-                    backoff_factor=0.2,
-                    status_forcelist=_RETRIED,
-                ),
-                "headers": {"User-Agent": f"manypython/{__version__}", "Accept-Encoding": "identity"},
-            }
-            if settings.ca_bundle:
-                options["ssl_context"] = _trusting(settings.ca_bundle)
-            if proxy := _proxy(url):
-                told = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-                login = f"{unquote(told.username)}:{unquote(told.password or '')}" if told.username else ""
-                if login:
-                    options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=login)
-                host = f"{told.scheme}://{told.hostname}:{told.port or 80}"
-                self._pool = urllib3.ProxyManager(host, **options)
-            else:
-                self._pool = urllib3.PoolManager(**options)
-        return self._pool
+    @functools.cached_property
+    def _connections(self) -> Connections:
+        """Connections to this place, and to where it leads."""
+        settings = self._settings
+        timeout = urllib3.Timeout(connect=settings.timeout, read=settings.timeout)
+        return Connections(timeout, settings.ca_bundle)
 
-    def _login(self, url: str) -> dict[str, str]:
-        """Name and password from the URL, or from ``.netrc``."""
-        parts, given = urlsplit(url), self._given
-        login = (unquote(given.username), unquote(given.password or "")) if given.username else None
-        if login is None:
-            path = os.environ.get("NETRC") or Path("~/.netrc").expanduser()
-            if not os.path.exists(path):  # noqa: PTH110
-                return {}
-            import netrc  # noqa: PLC0415
+    @functools.cached_property
+    def _netrc(self) -> Netrc:
+        return Netrc.read()
 
-            with contextlib.suppress(OSError, netrc.NetrcParseError):
-                if found := netrc.netrc(path).hosts.get(parts.hostname or ""):
-                    login = (found[0], found[2] or "")
-        return dict(urllib3.make_headers(basic_auth=":".join(login))) if login else {}
+    def _remedy(self, status: int, url: str) -> str:
+        """What to do about an answer."""
+        if status == _WHO_AT_PROXY and (proxy := proxy_for(url)):
+            return f"{proxy.variable}: write http://NAME:PASSWORD@HOST:PORT"
+        if status != _WHO:
+            return ""
+        host, netrc = self._parts.hostname or "", self._netrc
+        if login := self._login():
+            told = f"the name and the password of {login.origin} were given"
+        else:
+            file = netrc.path or "~/.netrc"
+            told = f"write a name and a password into the URL (https://NAME:PASSWORD@{host}/) or into {file}"
+        return f"{told}; {netrc.path}: not understood: {', '.join(netrc.odd)}" if netrc.odd else told
+
+    def _login(self) -> Login | None:
+        return of_url(self._parts) or self._netrc.login(self._parts.hostname or "")
+
+
+def parsed(address: str) -> SplitResult:
+    """The parts of a place's URL; of a folder they are empty.
+
+    Raises:
+        UsageError: it is no URL of http or https.
+    """
+    if "://" not in address:
+        return urlsplit("")
+    try:
+        parts = urlsplit(address)
+        if parts.scheme in PORTS and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:
+        pass
+    shown = "a site's URL" if "@" in address else address  # else a password might be shown
+    raise UsageError(
+        f"{shown}: is no http or https URL",
+        remedy="write https://HOST:PORT/; in a password / is %2F, # is %23, ? is %3F and @ is %40",
+    )
 
 
 class _WrongError(DownloadError):
@@ -269,7 +260,7 @@ def _blocks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         while block := response.read1(_BLOCK):  # as it comes: `read` would wait for a whole block
             yield block
     except urllib3.exceptions.HTTPError as error:
-        raise _Cut(_said(error)) from None
+        raise _Cut(said(error)) from None
 
 
 def _begins_at(response: urllib3.BaseHTTPResponse, begin: int) -> bool:
@@ -277,15 +268,6 @@ def _begins_at(response: urllib3.BaseHTTPResponse, begin: int) -> bool:
     return response.status == _PARTIAL and response.headers.get("Content-Range", "").startswith(
         f"bytes {begin}-"
     )
-
-
-def _trusting(bundle: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=bundle)
-    except (OSError, ssl.SSLError) as error:
-        raise DownloadError(
-            f"{bundle}: no certificates: {error}", remedy="set MANYPYTHON_CA_BUNDLE"
-        ) from None
 
 
 @contextlib.contextmanager
@@ -298,43 +280,5 @@ def _writable(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written: {error.strerror or error}",
-            remedy="free some room or name another folder",
+            remedy=f"free some room or name another folder with {CACHE}",
         ) from None
-
-
-@contextlib.contextmanager
-def _unlogged() -> Iterator[None]:
-    """Keep each of urllib3's tries out of the log of a tool that shows its log: the error says it once."""
-    here, log = threading.get_ident(), logging.getLogger("urllib3.connectionpool")
-
-    def of_another(record: logging.LogRecord) -> bool:
-        return record.thread != here
-
-    log.addFilter(of_another)
-    try:
-        yield
-    finally:
-        log.removeFilter(of_another)
-
-
-def _said(error: Exception) -> str:
-    """What urllib3 means; of a timeout it says more than anybody wants to know."""
-    told = getattr(error, "reason", None) or error
-    late = isinstance(told, urllib3.exceptions.ReadTimeoutError | urllib3.exceptions.ConnectTimeoutError)
-    # which is a ConnectTimeoutError, too
-    if late and not isinstance(told, urllib3.exceptions.NewConnectionError):
-        return "the server did not answer in time"
-    return plain(error)
-
-
-def plain(error: Exception) -> str:
-    """The innermost reason of an urllib3 error, without object addresses."""
-    reason = getattr(error, "reason", None) or error
-    text = str(reason).rpartition(">: ")[2] or str(reason)
-    return text.rpartition("): ")[2] or text
-
-
-def _advice(error: Exception) -> str:
-    if isinstance(getattr(error, "reason", None), urllib3.exceptions.SSLError):
-        return "name the certificates to trust with MANYPYTHON_CA_BUNDLE"
-    return "check the address and the network, or name a second place of the site with MANYPYTHON_MIRRORS"

@@ -101,7 +101,10 @@ def verified(place: Place, folder: Path, bootstrap: bytes | None, *, offline: bo
     except exceptions.DownloadError as error:
         raise fetcher.told or DownloadError(f"{place.address}: {error}") from None
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from None
+        raise OutputError(
+            f"{folder}: cannot be written: {error.strerror or error}",
+            remedy="free some room or name another folder with XDG_DATA_HOME",
+        ) from None
 
 
 def _tried(folder: Path, fetcher: _Fetcher, bootstrap: bytes) -> bytes:

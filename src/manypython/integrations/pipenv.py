@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from manypython import __version__, fetch
+from manypython.index.folders import expanded, of_home
 from manypython.index.installed import here, installed
 from manypython.index.settings import read
 from manypython.model.errors import ManypythonError, NoBuildError, OutputError, UsageError
@@ -41,8 +42,15 @@ _KNOWN = "install --list, install [-s] VERSION, versions [--bare], prefix VERSIO
 
 
 def root() -> Path:
-    """Pyenv's folder, as pipenv finds it."""
-    return Path(os.path.expandvars(os.environ.get("PYENV_ROOT") or "~/.pyenv")).expanduser().absolute()
+    """Pyenv's folder, as pipenv finds it.
+
+    Raises:
+        OutputError: none is set, and there is no home folder.
+        UsageError: it begins with a home folder that there is not.
+    """
+    if named := os.environ.get("PYENV_ROOT"):
+        return Path(expanded(os.path.expandvars(named), "PYENV_ROOT")).absolute()
+    return Path(of_home(".pyenv", "PYENV_ROOT"))
 
 
 def install(folder: Path, *, force: bool, dry_run: bool) -> Path:
