@@ -35,6 +35,31 @@ def test_the_recipes_are_listed_for_machines(capsys: pytest.CaptureFixture[str])
     assert {"openssl", "cpython-3.13.15"} <= names
 
 
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ("3.13+20200102", "what is made now is build "),
+        ("cpython-3.13-linux-aarch64-musl", "is not for "),
+        ("3.13-linux-musl", "is not for "),
+        ("3.13-linux-x86_64_v3-gnu", "is one build; make takes a version"),
+        ("cpython-3.13.15+20261121-x86_64-unknown-linux-gnu", "is one build; make takes a version"),
+        ("python3.13t", "freethreaded CPython cannot be made yet"),
+        ("cpython@3.99", "no recipe for CPython cpython@3.99; there are"),
+    ],
+)
+def test_make_reads_requests_as_fetch_does_and_makes_nothing_else(
+    request_: str,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["make", request_]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir()), "it is said before anything is done"
+
+
 def test_a_program_that_fails_says_how(tmp_path: Path) -> None:
     with pytest.raises(process.ProgramError) as caught:
         process.run(("sh", "-c", "echo why; exit 3"), log=tmp_path / "log")

@@ -89,7 +89,7 @@ def _run(argv: Sequence[str]) -> int:
     return command(arguments)
 
 
-def _ended(error: BaseException) -> int:
+def _ended(error: BaseException) -> int:  # noqa: PLR0911  (each kind of end is a case)
     """Say what ended a command, and return its exit code."""
     match error:
         case ManypythonError():

@@ -44,7 +44,7 @@ def number(text: str) -> BuildNumber:
 
 SPEC: Argument = (
     "spec",
-    {"metavar": "SPEC", "type": spec, "help": "3.13 (the newest), 3.13.5, cp313 or '>=3.12,<3.14'"},
+    {"metavar": "SPEC", "type": spec, "help": "3.13 (the newest), 3.13.5, py313 or '>=3.12,<3.14'"},
 )
 TREE: Argument = (
     "tree",

@@ -11,6 +11,7 @@ import sys
 from manypython.index.installed import Installed, answering, find, installed, obtained
 from manypython.index.settings import DEFAULTS, HELP, Settings, read
 from manypython.model.errors import NoBuildError, OutputError, UsageError
+from manypython.model.request import read as read_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,10 +33,8 @@ def fetch(arguments: argparse.Namespace) -> int:
 
         return Reporter(quiet=arguments.json)
 
-    requests = [
-        *arguments.specs,
-        *(wish for wish in _wished(arguments.origins) if wish not in arguments.specs),
-    ]
+    named = {str(read_request(spec)) for spec in arguments.specs}
+    requests = [*arguments.specs, *(wish for wish in _wished(arguments.origins) if wish not in named)]
     if not requests:
         raise UsageError(
             "nothing was asked for", remedy="name a version, or a file that does: --from tox.ini"
@@ -277,7 +276,13 @@ def _option(name: str) -> tuple[str, dict[str, Any]]:
 
 JSON = ("--json", {"action": "store_true", "help": "print the result as JSON and no progress"})
 _DRY_RUN = ("--dry-run", {"action": "store_true", "help": "say what would be removed and change nothing"})
-_SPEC = ("spec", {"metavar": "SPEC", "help": "3.13 (the newest), 3.13.5, cp313, 3.13t or '>=3.12,<3.14'"})
+_SPEC = (
+    "spec",
+    {
+        "metavar": "SPEC",
+        "help": "3.13 (the newest), 3.13.5, py313, 3.13t or '>=3.12,<3.14'",
+    },
+)
 _NAMES = (
     "names",
     {"metavar": "NAME", "nargs": "+", "help": "a version as above, or a folder's name from list"},

@@ -13,6 +13,8 @@ from manypython.build.steps import Profile
 from manypython.cli import arguments as a
 from manypython.cli.options import as_json, options
 from manypython.model.errors import UsageError
+from manypython.model.identifier import BuildNumber, Spec
+from manypython.model.target import DEFAULT_TARGET, Target
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
@@ -26,8 +28,27 @@ from manypython.repair.relocate import plan_relocate
 
 def make(arguments: argparse.Namespace) -> int:
     """Build a CPython release."""
-    method = _method(arguments)
-    return _show_made(arguments, pipeline.make(arguments.spec, arguments.target, method, options(arguments)))
+    method, chosen = _method(arguments), options(arguments)
+    _insist_made(arguments.spec, arguments.target or DEFAULT_TARGET, chosen.number)
+    return _show_made(arguments, pipeline.make(arguments.spec, arguments.target, method, chosen))
+
+
+def _insist_made(spec: Spec, target: Target, number: BuildNumber) -> None:
+    """See that what a request says besides the version is what is made.
+
+    Raises:
+        UsageError: it is another build, or one for another machine.
+    """
+    asked = spec.request
+    if asked.key or asked.level > 1:
+        raise UsageError(f"{spec}: is one build; make takes a version", remedy="give it as 3.13 or 3.13.5")
+    if asked.build not in (0, number.value):
+        raise UsageError(
+            f"{spec}: what is made now is build {number}",
+            remedy=f"manypython fetch {spec} if a site has it; --build-number gives a new one another number",
+        )
+    if asked.machine not in ("", target.architecture) or asked.abi not in ("", target.libc.abi):
+        raise UsageError(f"{spec}: is not for {target}", remedy="name what it must run on with --target")
 
 
 def _method(arguments: argparse.Namespace) -> Method:

@@ -12,6 +12,7 @@ import re
 
 from manypython.index.folders import STORE
 from manypython.model.errors import OutputError
+from manypython.model.request import Request, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,13 +27,11 @@ RECEIPT = "share/manypython/installed.json"
 _FOLDER = re.compile(
     r"cpython-(?P<version>(\d+)\.(\d+)\.(\d+)(?:(a|b|rc)(\d+))?)\+(?P<build>\d{8})"
     r"-(?P<arch>[a-z0-9_]+?)(?:_v(?P<level>[2-4]))?-unknown-linux-(?P<abi>gnu|musl)"
-    r"(?:-manylinux_(?P<floor>\d+_\d+))?(?:-(?P<variant>freethreaded|debug))?"
+    r"(?:-(?:many|musl)linux_(?P<floor>\d+_\d+))?(?:-(?P<variant>freethreaded|debug))?"
 )
-_SIMPLE = re.compile(
-    r"(?:cp3(?P<minor>\d{1,2})|3(?:\.(?P<dotted>\d{1,2})(?:\.(?P<micro>\d{1,2}))?)?)(?P<threaded>t?)"
-)
-_FLOOR = (2, 17)
-"""Of glibc, where the name says none."""
+_FLOORS = {"gnu": (2, 17), "musl": (1, 2)}
+"""Of each C library, where the name says none."""
+_ABIS = {"manylinux": "gnu", "musllinux": "musl"}
 _STAGES = {"a": 0, "b": 1, "rc": 2, None: 3}
 
 
@@ -50,7 +49,7 @@ class Installed:
         self.architecture = match["arch"]
         self.abi = match["abi"]
         self.level = int(match["level"] or 1)
-        self.floor: tuple[int, ...] = _FLOOR
+        self.floor: tuple[int, ...] = _FLOORS[self.abi]
         if match["floor"]:
             self.floor = tuple(map(int, match["floor"].split("_")))
         major, minor, micro, stage, number = match.groups()[1:6]
@@ -110,7 +109,7 @@ def find(
 
     Args:
         store: folder of interpreters.
-        request: ``3.13``, ``>=3.12,<3.14`` (see ``Spec``).
+        request: ``3.13``, ``>=3.12,<3.14`` (see ``model.request``).
         target: ``aarch64-manylinux_2_17``: for that machine instead of this one.
         index: only what came from there; empty: from anywhere.
         unsigned: whether what an unsigned index said counts too.
@@ -139,7 +138,7 @@ def obtained(
     """Interpreters that answer requests, in their order: what is here, else what the index has.
 
     Args:
-        requests: each ``3.13``, ``3.13.5``, ``cp313``, ``3.13t`` or ``>=3.12,<3.14``.
+        requests: each ``3.13``, ``3.13.5``, ``py313``, ``3.13t`` or ``>=3.12,<3.14`` (see ``model.request``).
         settings: where from and where to.
         reporter: makes one that is told of downloads, and of an index that nobody signed.
         upgrade: ask the index for newer ones though some are here.
@@ -226,33 +225,35 @@ def answering(request: str) -> Callable[[Installed], bool]:
     Raises:
         UsageError: the request is none.
     """
-    return _simple(request) or _any(request)
+    wanted = read(request)
+    released = _released(wanted)
+    return lambda each: (
+        wanted.admits(
+            key=each.key,
+            variant=each.variant,
+            build=each.build,
+            machine=each.architecture,
+            level=each.level,
+            abi=each.abi,
+        )
+        and released(each)
+    )
 
 
-def _simple(request: str) -> Callable[[Installed], bool] | None:
-    """Whether an interpreter answers ``3.13``, ``3.13.5``, ``cp313``, ``3.13t``; None for others."""
-    match = _SIMPLE.fullmatch(request)
-    if match is None:
-        return None
-    numbers = (3, match["minor"] or match["dotted"], match["micro"])
-    release = tuple(int(number) for number in numbers if number is not None)
-    variant = "freethreaded" if match["threaded"] else ""
+def _released(wanted: Request) -> Callable[[Installed], bool]:
+    """Whether an interpreter is of a version that is meant."""
+    if wanted.specifiers:
+        from packaging.version import Version
 
-    def answers(each: Installed) -> bool:
-        exact = len(release) < len(each.release) or each.is_final
-        return each.variant == variant and each.release[: len(release)] == release and exact
+        from manypython.model.identifier import Spec
 
-    return answers
-
-
-def _any(request: str) -> Callable[[Installed], bool]:
-    """Whether an interpreter answers any other request."""
-    from packaging.version import Version
-
-    from manypython.model.identifier import Spec
-
-    spec = Spec.parse(request)
-    return lambda each: each.variant == spec.variant and spec.matches(Version(each.version))
+        spec = Spec.parse(str(wanted))
+        return lambda each: spec.matches(Version(each.version))
+    release, pre = wanted.release, wanted.pre
+    if len(release) == 3:  # noqa: PLR2004
+        version = f"{'.'.join(map(str, release))}{pre}"
+        return lambda each: each.version == version
+    return lambda each: each.release[: len(release)] == release
 
 
 def _fits(each: Installed, target: str) -> bool:
@@ -260,16 +261,13 @@ def _fits(each: Installed, target: str) -> bool:
     if target:
         machine, _, policy = target.partition("-")
         family, _, floor = policy.partition("_")
-        abi = {"manylinux": "gnu", "musllinux": "musl"}.get(family)
-        return (
-            each.architecture == machine
-            and each.abi == abi
-            and (abi == "musl" or each.floor <= tuple(map(int, floor.split("_"))))
-        )
+        same = (each.architecture, each.abi) == (machine, _ABIS.get(family))
+        return same and each.floor <= tuple(map(int, floor.split("_")))
     if each.architecture != os.uname().machine or (each.level > 1 and each.level > _level()):
         return False
+    # floors of two C libraries cannot be compared: musl's 1.2 is not older than glibc's 2.17
     glibc = _glibc()
-    return each.floor <= glibc if each.abi == "gnu" else not glibc
+    return each.floor <= glibc if each.abi == "gnu" else not glibc and each.floor <= _musl()
 
 
 def _glibc() -> tuple[int, ...]:
@@ -279,6 +277,14 @@ def _glibc() -> tuple[int, ...]:
     except (ValueError, OSError):
         return ()
     return tuple(map(int, re.findall(r"\d+", told)[:2]))
+
+
+def _musl() -> tuple[int, ...]:
+    """The version of this machine's musl; empty where there is none."""
+    from manypython.index.host import platform_tags
+
+    newest = next(iter(platform_tags()), "")
+    return tuple(map(int, newest.split("_")[1:3])) if newest.startswith("musllinux_") else ()
 
 
 def _level() -> int:

@@ -13,7 +13,7 @@ from manypython.archives.read import members
 from manypython.index.model import POOL, Build, File, Index, Library, Proof
 from manypython.model.errors import ArchiveError, ManypythonError, OutputError, UsageError
 from manypython.model.identifier import ArtifactName
-from manypython.model.target import DEFAULT_TARGET, Target
+from manypython.model.target import Target
 from manypython.progress import Reporter
 
 _FACTS = "share/manypython/manypython.json"
@@ -159,8 +159,7 @@ def _facts(path: Path, name: ArtifactName, inside: bytes) -> dict[str, Any]:
         name.libc,
         name.variant == "freethreaded",
     )
-    policy = target.policy if target.floor > DEFAULT_TARGET.floor else ""
-    if said != called or not same or policy != name.policy:
+    if said != called or not same or target.mark != name.policy:
         raise ArchiveError(
             f"{path}: holds {said[1]}+{said[2]} for {target.platform_tag}, its name says otherwise",
             remedy="give it the name it was made with",

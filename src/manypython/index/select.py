@@ -9,9 +9,10 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from manypython.index import host
-from manypython.index.model import Build, build
+from manypython.index.model import POOL, Build, build
 from manypython.model.errors import NoBuildError
 from manypython.model.identifier import Spec
+from manypython.model.request import Request
 
 _NAMED = 8
 """Builds that a message names."""
@@ -37,7 +38,7 @@ def select(
         DownloadError: the entry that would be chosen is wrong.
     """
     ranks = {tag: -rank for rank, tag in enumerate(tags)}
-    found = _fitting(entries, spec.variant, tags, level)
+    found = [pair for pair in _fitting(entries, tags, level) if _admitted(spec.request, pair[1])]
     versions = spec.among({_known(entry) for _, entry in found})
     if not versions:
         raise _none(entries, spec, tags)
@@ -50,12 +51,13 @@ def select(
 
 def finals(entries: Sequence[dict[str, Any]], tags: Sequence[str], level: int) -> list[Version]:
     """The final releases that a machine can have as plain builds, newest first; arguments as above."""
-    found = {_known(entry) for _, entry in _fitting(entries, "", tags, level)}
+    plain = Request()
+    found = {_known(entry) for _, entry in _fitting(entries, tags, level) if _admitted(plain, entry)}
     return sorted((version for version in found if not version.is_prerelease), reverse=True)
 
 
 def _fitting(
-    entries: Sequence[dict[str, Any]], variant: str, tags: Sequence[str], level: int
+    entries: Sequence[dict[str, Any]], tags: Sequence[str], level: int
 ) -> list[tuple[int, dict[str, Any]]]:
     """The entries that a machine can run, each with its place in the index."""
     takes = set(tags)
@@ -63,11 +65,33 @@ def _fitting(
         (number, entry)
         for number, entry in enumerate(entries)
         if entry.get("platform_tag") in takes
-        and entry.get("variant") == variant
         and isinstance(entry.get("level"), int)
         and entry["level"] <= level
         and _version(entry.get("version")) is not None
     ]
+
+
+def _admitted(request: Request, entry: dict[str, Any]) -> bool:
+    """Whether an entry is of a build that is meant, its version aside."""
+    tag = str(entry.get("platform_tag"))
+    return request.admits(
+        key=_key(entry) if request.key else "",
+        variant=str(entry.get("variant")),
+        build=entry.get("build", 0),
+        machine=tag.split("_", 3)[-1],
+        level=entry.get("level", 0),
+        abi="musl" if tag.startswith("musllinux_") else "gnu",
+    )
+
+
+def _key(entry: dict[str, Any]) -> str:
+    """The build's name, by those of its archives."""
+    files = entry.get("files")
+    for file in files if isinstance(files, list) else ():
+        path = str(file.get("path")) if isinstance(file, dict) else ""
+        if path.startswith(POOL):
+            return path.rpartition("/")[2].partition("-install_only")[0]
+    return ""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -89,7 +113,7 @@ def _none(entries: Sequence[dict[str, Any]], spec: Spec, tags: Sequence[str]) ->
     answers = [
         entry
         for entry in entries
-        if entry.get("variant") == spec.variant
+        if _admitted(spec.request, entry)
         and (version := _version(entry.get("version")))
         and spec.matches(version)
     ]
@@ -101,7 +125,7 @@ def _none(entries: Sequence[dict[str, Any]], spec: Spec, tags: Sequence[str]) ->
             f"no build of {spec} fits {_machine(tags)}; on offer: {offered}",
             remedy="ask the site's owner for a build with an older C library, or name another --target",
         )
-    offered = _few(entries, lambda each: f"{each.get('version')}{'t' if each.get('variant') else ''}")
+    offered = _few(entries, lambda each: _said(each, numbered=bool(spec.request.build)))
     return NoBuildError(
         f"the index has no {spec}; on offer: {offered or 'nothing'}",
         remedy="manypython list --available shows all",
@@ -114,6 +138,12 @@ def _machine(tags: Sequence[str]) -> str:
         return f"{tags[0]} and older"
     takes = f"it takes {tags[0]} and older" if tags else "its C library is not known"
     return f"this machine ({host.described()}; {takes})"
+
+
+def _said(entry: dict[str, Any], *, numbered: bool) -> str:
+    """A build as a request would name it."""
+    number = f"+{entry.get('build')}" if numbered else ""
+    return f"{entry.get('version')}{'t' if entry.get('variant') else ''}{number}"
 
 
 def _level(entry: dict[str, Any]) -> str:

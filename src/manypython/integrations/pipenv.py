@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -17,9 +16,11 @@ from pathlib import Path
 
 from manypython import __version__, fetch
 from manypython.index.folders import expanded, of_home
-from manypython.index.installed import here, installed
+from manypython.index.installed import Installed, answering, here, installed, there
 from manypython.index.settings import read
 from manypython.model.errors import ManypythonError, NoBuildError, OutputError, UsageError
+from manypython.model.request import ELSEWHERE, FREETHREADED
+from manypython.model.request import read as read_request
 from manypython.progress import Lines
 
 _RECORD = "manypython-shim"
@@ -35,7 +36,6 @@ if [ ! -x "$python" ]; then
 fi
 exec "$python" -P -m manypython pyenv-shim run pyenv "$@"
 """
-_VERSION = re.compile(r"3\.\d+(\.\d+)?")
 _PATIENCE = 4.0
 """Seconds for each attempt to have the list: pipenv gives up after 30."""
 _KNOWN = "install --list, install [-s] VERSION, versions [--bare], prefix VERSION, root, --version"
@@ -154,12 +154,12 @@ def _available() -> list[str]:
 
 
 def _installed(version: str) -> str:
-    if not _VERSION.fullmatch(version):
-        raise UsageError(f"pyenv: {version}: no version that is known here", remedy="3.13 or 3.13.5")
+    if not read_request(version).runs_here:
+        raise UsageError(f"pyenv: {version}: {ELSEWHERE}", remedy="name the version alone")
     if _recorded() is None:
         raise UsageError(f"{root()}: is not the shim's", remedy="manypython pyenv-shim install")
     found = fetch(version, say=_say)
-    link = root() / "versions" / found.version
+    link = root() / "versions" / f"{found.version}{'t' if found.variant == FREETHREADED else ''}"
     if os.path.lexists(link) and not _is_link_of_ours(link):
         raise UsageError(f"{link}: is there already, and not ours", remedy="remove it")
     scratch = link.with_name(f".{link.name}.{os.getpid()}")
@@ -180,15 +180,30 @@ def _links() -> list[Path]:
 
 
 def _link(version: str) -> Path:
-    for link in _links():
-        if link.name == version:
-            return link
+    links = {link.name: link for link in _links()}
+    if version in links:
+        return links[version]
+    answers = answering(version)
+    found = {each.age: link for link in links.values() if (each := _behind(link)) and answers(each)}
+    if found:
+        return found[max(found)]
     raise NoBuildError(f"pyenv: {version} is not installed", remedy=f"pyenv install {shlex.quote(version)}")
 
 
 def _is_link_of_ours(path: Path) -> bool:
     """Whether it leads, or led, to an interpreter of that version in a store."""
-    return path.is_symlink() and path.readlink().name.startswith(f"cpython-{path.name}+")
+    if not path.is_symlink():
+        return False
+    version, key = path.name.removesuffix("t"), path.readlink().name
+    return key.startswith(f"cpython-{version}+") and key.endswith(FREETHREADED) is path.name.endswith("t")
+
+
+def _behind(path: Path) -> Installed | None:
+    """The interpreter that a link of ours leads to; None where it is gone, or the link not ours."""
+    if not _is_link_of_ours(path):
+        return None
+    folder = path.readlink()
+    return there(str(folder.parent), folder.name)
 
 
 def _recorded() -> Path | None:

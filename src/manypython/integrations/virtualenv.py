@@ -10,7 +10,6 @@ Source: virtualenv's documentation, "Extend functionality", python discovery.
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from virtualenv.discovery.builtin import Builtin, get_interpreter
@@ -18,7 +17,8 @@ from virtualenv.discovery.py_spec import PythonSpec
 
 from manypython import fetch
 from manypython.index import settings
-from manypython.model.errors import ManypythonError
+from manypython.model.errors import ManypythonError, RequestError
+from manypython.model.request import read
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _NAMES = [name for name in settings.DEFAULTS if name != "target"]
 """Of settings that are options here: an interpreter that virtualenv uses runs on this machine."""
-_MACHINES = {"arm64": "aarch64", "amd64": "x86_64"}
-"""virtualenv's words for a machine, and the kernel's."""
 _NOTHING = "<0"
 """What tox asks for besides, so that no default of virtualenv's own answers."""
 
@@ -81,7 +79,10 @@ class Manypython(Builtin):
             # virtualenv itself judges whether it is what was asked for
             if python and (
                 found := get_interpreter(
-                    text, [*self.try_first_with, python], app_data=self.app_data, env=self._env
+                    _judged(text, python),
+                    [*self.try_first_with, python],
+                    app_data=self.app_data,
+                    env=self._env,
                 )
             ):
                 return found
@@ -107,29 +108,23 @@ def requested(text: str) -> str:
     Returns:
         ``3.13``, ``3.13t``, ``>=3.12``; empty for what is none of ours: a path, another
         implementation or machine, a debug build.
-
-    Raises:
-        ValueError: it has an operator of a version specifier and is none (virtualenv's).
     """
-    spec = PythonSpec.from_string_spec(text)
-    # virtualenv 20 has had these one by one
-    machine, debug = getattr(spec, "machine", None), getattr(spec, "debug", None)
-    threaded, specifier = getattr(spec, "free_threaded", None), getattr(spec, "version_specifier", None)
-    if (
-        spec.path
-        or text == _NOTHING
-        or (spec.implementation or "cpython").lower() != "cpython"
-        or spec.architecture not in (None, 64)
-        or (machine and _MACHINES.get(machine, machine) != os.uname().machine)
-        or debug
-    ):
+    if text == _NOTHING:
         return ""
-    if specifier is not None:
-        return "" if threaded else str(specifier)
-    if spec.major is None:
+    try:
+        meant = read(text)
+    except RequestError:
         return ""
-    numbers = (str(number) for number in (spec.major, spec.minor, spec.micro) if number is not None)
-    return ".".join(numbers) + ("t" if threaded else "")
+    return meant.here if meant.runs_here else ""
+
+
+def _judged(text: str, python: str) -> str:
+    """What virtualenv is to hold an interpreter against: what it was asked for, if it understands that."""
+    try:
+        spec = PythonSpec.from_string_spec(text)
+    except ValueError:
+        return python
+    return python if spec.path else text
 
 
 def _said(options: VirtualEnvOptions) -> dict[str, Any]:

@@ -36,6 +36,15 @@ class UsageError(ManypythonError):
     exit_code = 2
 
 
+class RequestError(UsageError):
+    """What somebody wrote is no request for an interpreter, or for one that is none of ours."""
+
+    def __init__(self, said: str, why: str, *, remedy: str = "") -> None:
+        super().__init__(f"{said!r}{f': {why}' if why else ' is no Python version'}", remedy=remedy)
+        self.why = why
+        """Empty: it is not understood."""
+
+
 class TreeError(ManypythonError):
     """The tree given is no Python prefix, or not one that can be worked on."""
 

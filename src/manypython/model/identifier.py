@@ -7,47 +7,40 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from manypython.model.errors import UsageError
+from manypython.model.request import Request, read
 from manypython.model.target import Architecture, LibcFamily, Target
-
-_SPEC = re.compile(
-    r"(?:cp(?P<major>3)(?P<minor>\d{0,2})|(?P<version>3(?:\.\d{1,2}(?:\.\d{1,2}(?:(?:a|b|rc)\d{1,2})?)?)?))(?P<threaded>t?)"
-)
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What a user asks for: ``3.13`` (the newest), ``3.13.5``, ``cp313``, ``3.13t``, ``>=3.12,<3.14``."""
+    """What a user asks for (see ``model.request``), with the versions that answer it."""
 
     text: str
+    """As it was written."""
+    request: Request
     specifiers: SpecifierSet
-    variant: str = ""
-    """``freethreaded`` for ``3.13t``."""
 
     @classmethod
     def parse(cls, text: str) -> Spec:
         """Read a version request.
 
         Raises:
-            UsageError: the text is no version request.
+            RequestError: the text is none, or none that could be ours.
         """
-        if match := _SPEC.fullmatch(text):
-            short = match["version"] or f"3.{match['minor']}".rstrip(".")
-            exact = short.count(".") == 2  # noqa: PLR2004
-            variant = "freethreaded" if match["threaded"] else ""
-            return cls(text, SpecifierSet(f"=={short}" if exact else f"=={short}.*"), variant)
-        try:
-            if text.startswith(("<", ">", "=", "!", "~")):
-                return cls(text, SpecifierSet(text))
-        except InvalidSpecifier:
-            pass
-        raise UsageError(
-            f"{text!r} is no Python version",
-            remedy="give a version as 3.13, 3.13.5, cp313, 3.13t or '>=3.12,<3.14'",
-        )
+        made = read(text)
+        version = f"{'.'.join(map(str, made.release))}{made.pre}"
+        exact = len(made.release) == 3  # noqa: PLR2004
+        said = made.specifiers or (f"=={version}" if exact else f"=={version}.*")
+        return cls(text.strip(), made, SpecifierSet(said))
+
+    @property
+    def variant(self) -> str:
+        """``freethreaded`` for ``3.13t``."""
+        return self.request.variant
 
     def matches(self, version: Version) -> bool:
         """Whether a release answers this request, be it final or not."""
@@ -110,7 +103,7 @@ class BuildNumber:
 _ARTIFACT = re.compile(
     r"(?P<implementation>cpython|pypy)-(?P<version>[0-9a-z.]+)\+(?P<build>\d{8})-"
     r"(?P<arch>[a-z0-9_]+?)(?:_v(?P<level>[2-4]))?-unknown-linux-"
-    r"(?P<abi>gnu|musl)(?:-(?P<policy>manylinux_\d+_\d+))?(?:-(?P<variant>freethreaded|debug))?"
+    r"(?P<abi>gnu|musl)(?:-(?P<policy>(?:many|musl)linux_\d+_\d+))?(?:-(?P<variant>freethreaded|debug))?"
     r"-(?P<content>install_only|tests)(?P<suffix>\.tar\.gz|\.tar\.zst|\.zip)"
 )
 

@@ -32,9 +32,16 @@ class LibcFamily(StrEnum):
 _TARGET = re.compile(r"(?P<arch>[a-z0-9_]+?)-(?P<libc>manylinux|musllinux)_(?P<major>\d+)_(?P<minor>\d+)")
 
 
-@dataclass(frozen=True, order=True)
+_USUAL = {LibcFamily.GLIBC: (2, 17), LibcFamily.MUSL: (1, 2)}
+"""The floors that most builds have."""
+
+
+@dataclass(frozen=True)
 class Target:
-    """Architecture, libc family and the lowest version of that libc (the floor)."""
+    """Architecture, libc family and the lowest version of that libc (the floor).
+
+    Floors of two families cannot be compared: musl's 1.2 is not older than glibc's 2.17.
+    """
 
     architecture: Architecture
     libc: LibcFamily
@@ -88,6 +95,11 @@ class Target:
         return f"{self.libc}_{self.floor[0]}_{self.floor[1]}"
 
     @property
+    def mark(self) -> str:
+        """The policy as an archive's name has it: said where it wants a newer C library than most."""
+        return self.policy if self.floor > _USUAL[self.libc] else ""
+
+    @property
     def platform_tag(self) -> str:
         """The wheel platform tag, ``manylinux_2_17_x86_64``."""
         return f"{self.policy}_{self.architecture}"
@@ -109,4 +121,6 @@ def native_architecture() -> Architecture | None:
     return Architecture(machine) if machine in [known.value for known in Architecture] else None
 
 
-DEFAULT_TARGET = Target(native_architecture() or Architecture.X86_64, LibcFamily.GLIBC, (2, 17))
+DEFAULT_TARGET = Target(
+    native_architecture() or Architecture.X86_64, LibcFamily.GLIBC, _USUAL[LibcFamily.GLIBC]
+)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from manypython.archives import write
 from manypython.archives.members import Member, below, complete, of_folder, sha256
 from manypython.model.identifier import ArtifactName
-from manypython.model.target import DEFAULT_TARGET, Target
+from manypython.model.target import Target
 from manypython.model.tree import VerifiedTree
 from manypython.pack import pybi
 from manypython.pack.facts import LICENSES, SHARE, Facts
@@ -74,7 +74,7 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
         facts.target.libc,
         "",
         variant,
-        _policy(facts.policy),
+        Target.of_tag(facts.policy).mark,
         tree.implementation,
     )
     members = {replace(name, suffix=suffix): content for suffix, content in wrapped.items()}
@@ -105,12 +105,6 @@ def _beside(told: str, report: VerifyReport | None) -> str:
     if report is None:
         return told
     return json.dumps(json.loads(told) | {"verify": report.proof()}, indent=1, sort_keys=True) + "\n"
-
-
-def _policy(platform_tag: str) -> str:
-    """The policy as an archive's name has it: said where it asks for more than the usual floor."""
-    met = Target.of_tag(platform_tag)
-    return met.policy if met.floor > DEFAULT_TARGET.floor else ""
 
 
 def own_files(facts: Facts) -> list[Member]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from manypython.model.errors import ManypythonError
-from manypython.model.target import Target
+from manypython.model.target import LibcFamily, Target
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.verify import controls, emulation, roots
@@ -134,6 +134,7 @@ def _wrong_libc(root: Root, rows: tuple[Check, ...]) -> list[Check]:
 
 def refused(root: Root, target: Target) -> str:
     """Why a target does not promise to run in a root; empty where it does."""
-    if root.glibc is not None and target.floor > root.glibc:
-        return f"{target} wants a newer glibc"
-    return ""
+    if target.libc is not LibcFamily.GLIBC:
+        return f"{target} wants musl, which no root has"
+    newer = root.glibc is not None and target.floor > root.glibc
+    return f"{target} wants a newer glibc" if newer else ""

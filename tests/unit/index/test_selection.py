@@ -31,9 +31,16 @@ VERSIONS = st.builds(
 )
 
 
-def put(store: Path, version: str, build: int = 20261121, marks: str = "", arch: str = MACHINE) -> str:
+def put(
+    store: Path,
+    version: str,
+    build: int = 20261121,
+    marks: str = "",
+    arch: str = MACHINE,
+    abi: str = "gnu",
+) -> str:
     """An interpreter's folder, as far as finding it goes."""
-    key = f"cpython-{version}+{build}-{arch}-unknown-linux-gnu{marks}"
+    key = f"cpython-{version}+{build}-{arch}-unknown-linux-{abi}{marks}"
     folder = store / key
     name = "python" + ".".join(version.split(".")[:2]) + ("t" if "freethreaded" in marks else "")
     (folder / RECEIPT).parent.mkdir(parents=True)
@@ -86,6 +93,51 @@ def test_what_is_found_fits_this_machine(tmp_path: Path) -> None:
     assert other.architecture == "aarch64"
 
 
+def test_a_build_is_found_by_its_number_and_by_its_name(tmp_path: Path) -> None:
+    older, newer = put(tmp_path, "3.13.5", 20261001), put(tmp_path, "3.13.5", 20261121)
+    threaded = put(tmp_path, "3.13.5", marks="-freethreaded")
+    for request, key in {
+        "3.13": newer, "3.13.5+20261001": older, "cpython-3.13+20261001": older, older: older, threaded: threaded,
+        "3.13t+20261121": threaded, f"cpython-3.13.5-linux-{MACHINE}-gnu": newer, f" {newer} ": newer,
+    }.items():  # fmt: skip
+        found = find(str(tmp_path), request)
+        assert found is not None, request
+        assert found.key == key
+    for request in (
+        "3.13.5+20261002",
+        "3.13t+20261001",
+        f"{newer}-manylinux_2_99",
+        "3.13-linux-x86_64_v4-musl",
+    ):
+        assert find(str(tmp_path), request) is None, request
+
+
+def test_floors_of_musl_are_compared_with_musl_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1.2 is not an older C library than 2.17, nor 1.3 a fitting one for 1.2."""
+    put(tmp_path, "3.13.5", marks="-musllinux_1_3", abi="musl")
+    usual = put(tmp_path, "3.13.4", abi="musl")
+    glibc = put(tmp_path, "3.13.3")
+
+    def chosen(policy: str) -> str:
+        found = find(str(tmp_path), "3.13", target=f"{MACHINE}-{policy}")
+        return found.key if found else ""
+
+    assert chosen("musllinux_1_2") == usual
+    assert chosen("musllinux_1_3").endswith("-musllinux_1_3")
+    assert chosen("musllinux_1_1") == chosen("manylinux_2_5") == ""
+    assert chosen("manylinux_2_17") == glibc
+    found = find(str(tmp_path), "3.13")
+    assert found is not None
+    assert found.key == glibc
+    monkeypatch.setattr("manypython.index.installed._glibc", tuple)
+    monkeypatch.setattr(
+        host.tags, "platform_tags", lambda: iter([f"musllinux_1_2_{MACHINE}", f"linux_{MACHINE}"])
+    )
+    found = find(str(tmp_path), "3.13")
+    assert found is not None
+    assert found.key == usual
+
+
 def test_what_is_from_elsewhere_does_not_count(tmp_path: Path) -> None:
     put(tmp_path, "3.13.0")
     assert find(str(tmp_path), "3.13", index="https://a/")
@@ -124,6 +176,20 @@ GNU = [f"manylinux_2_{minor}_x86_64" for minor in range(36, 16, -1)]
         ("3.15", "cpython-3.15.0rc1+20261121-x86_64-unknown-linux-gnu"),
         (">=3.12", "cpython-3.13.15+20261121-x86_64_v3-unknown-linux-gnu-manylinux_2_28"),
         ("<3.13", "cpython-3.12.9+20261201-x86_64-unknown-linux-gnu"),
+        ("py312+20261121", "cpython-3.12.9+20261121-x86_64-unknown-linux-gnu-manylinux_2_28"),
+        (">=3.13t", "cpython-3.13.15+20261121-x86_64-unknown-linux-gnu-freethreaded"),
+        (
+            "cpython-3.13.15-linux-x86_64-gnu",
+            "cpython-3.13.15+20261121-x86_64_v3-unknown-linux-gnu-manylinux_2_28",
+        ),
+        (
+            "cpython-3.13.15+20261121-x86_64-unknown-linux-gnu-manylinux_2_28",
+            "cpython-3.13.15+20261121-x86_64-unknown-linux-gnu-manylinux_2_28",
+        ),
+        (
+            "cpython-3.13.15+20261121-x86_64-unknown-linux-gnu",
+            "cpython-3.13.15+20261121-x86_64-unknown-linux-gnu",
+        ),
     ],
 )
 def test_the_best_for_a_machine(request_: str, chosen: str) -> None:
@@ -141,6 +207,16 @@ def test_the_best_for_a_machine(request_: str, chosen: str) -> None:
     ]
     assert select(entries, Spec.parse(request_), GNU, 3, "here").key == chosen
     assert [str(version) for version in finals(entries, GNU, 3)] == ["3.13.15", "3.12.9"]
+
+
+def test_a_request_for_another_machine_or_build_says_what_there_is() -> None:
+    entries = [entry("3.13.15", f"manylinux_2_28_{arch}") for arch in ("x86_64", "aarch64")]
+    with pytest.raises(NoBuildError, match=r"on offer: 3\.13\.15 for manylinux_2_28_aarch64$"):
+        select(entries, Spec.parse("cpython-3.13-linux-aarch64-gnu"), GNU, 1, "here")
+    tags = host.platform_tags(Target.parse("aarch64-manylinux_2_28"))
+    assert "aarch64" in select(entries, Spec.parse("cpython-3.13-linux-aarch64-gnu"), tags, 1, "here").key
+    with pytest.raises(NoBuildError, match=r"has no 3\.13\+20261122; on offer: 3\.13\.15\+20261121$"):
+        select(entries, Spec.parse("3.13+20261122"), GNU, 1, "here")
 
 
 def test_musl_and_older_machines_get_theirs() -> None:

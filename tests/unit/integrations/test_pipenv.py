@@ -99,6 +99,27 @@ def test_links_are_exchanged_and_removed_and_nothing_else(home: Path) -> None:
     assert newer.is_dir()
 
 
+def test_the_shim_takes_every_spelling_of_a_request(home: Path) -> None:
+    usual, threaded = stored(home, "3.13.4"), stored(home, "3.13.4", "-freethreaded")
+    older = stored(home, "3.12.9")
+    shim(home / "bin")
+    for asked, name, folder in (
+        ("python3.13", "3.13.4", usual),
+        ("3.13+freethreaded", "3.13.4t", threaded),
+        (">= 3.12, < 3.13", "3.12.9", older),
+        ("cpython@3.13.4+20261121", "3.13.4", usual),
+    ):
+        pipenv.answer(["install", "-s", asked])
+        assert (home / ".pyenv/versions" / name).resolve() == folder
+        assert pipenv.answer(["prefix", asked]) == str(home / ".pyenv/versions" / name)
+    assert pipenv.answer(["prefix", "3"]) == str(home / ".pyenv/versions/3.13.4")
+    with pytest.raises(UsageError, match=r"pypy3\.11': not CPython"):
+        pipenv.answer(["install", "pypy3.11"])
+    with pytest.raises(UsageError, match="for another machine"):
+        pipenv.answer(["install", "3.13-linux-musl"])
+    assert len(pipenv.remove()) == 5, "script, record and three links"
+
+
 def test_offline_the_list_is_what_is_here(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for version in ("3.13.10", "3.13.9", "3.12.1"):
         stored(home, version)

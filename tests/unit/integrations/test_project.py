@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from manypython.integrations.project import KNOWN, Wish, project, tox_requires, wishes
 from manypython.integrations.project.factors import MOST, expand
-from manypython.integrations.project.wish import NOT_CPYTHON, NOT_UNDERSTOOD, UNKNOWN, understood
+from manypython.integrations.project.wish import NOT_UNDERSTOOD, UNKNOWN, understood
 from manypython.model.errors import UsageError
 from manypython.model.identifier import Spec
+from manypython.model.request import NOT_CPYTHON
 
 MACHINE = os.uname().machine
 OTHER = "aarch64" if MACHINE == "x86_64" else "x86_64"
@@ -33,7 +34,7 @@ def read(folder: Path, name: str, text: str) -> list[tuple[int, str, str]]:
         "py313": "3.13", "py3.13": "3.13", "python3.13": "3.13", "python-3.13.5": "3.13.5", "cp313": "3.13",
         "cpython-3.13.2": "3.13.2", "cpython@3.13": "3.13", "3.13t": "3.13t", "313t": "3.13t",
         "py313t": "3.13t", "3.13+freethreaded": "3.13t", "3.13-64": "3.13", " 3.13 ": "3.13",
-        f"cpython-3.13.2-linux-{MACHINE}-gnu": "3.13.2", f"cpython3.13-64-{MACHINE}": "",
+        f"cpython-3.13.2-linux-{MACHINE}-gnu": "3.13.2", f"cpython3.13-64-{MACHINE}": "3.13",
         ">=3.12,<3.14": ">=3.12,<3.14", "cpython>=3.12": ">=3.12", "~=3.12": "~=3.12", "==3.13.*": "==3.13.*",
         "": "", "python": "", "py27": "", "2.7": "", "py3.130": "", "pypy3.11": "", "graalpy-24": "",
         "/usr/bin/python3": "", "../python": "", "system": "", "3.13d": "", "3.14-dev": "", "3.13-32": "",
@@ -71,6 +72,48 @@ def test_lines_that_name_versions(tmp_path: Path) -> None:
     assert read(tmp_path, ".tool-versions", text) == [
         (2, "python", request) for request in ("3.13.5", "3.12", "3", "3.11")
     ]
+
+
+@pytest.mark.parametrize("name", [".python-version", ".python-versions", "runtime.txt"])
+def test_a_line_that_begins_with_an_operator_is_one_request(name: str, tmp_path: Path) -> None:
+    text = ">=3.11, <3.13\n>= 3.13  # newer\npython >= 3.12\n>=3.11 <3.13\n>=3.11, soon\n3.12 3.13\npython 3.13\n"
+    assert read(tmp_path, name, text) == [
+        (1, "", ">=3.11,<3.13"),
+        (2, "", ">=3.13"),
+        (3, "", ">=3.12"),
+        (4, "", ">=3.11,<3.13"),
+        (5, "", NOT_UNDERSTOOD),
+        (6, "", "3.12"),
+        (7, "", "3.13"),
+    ]
+
+
+def test_specifiers_are_one_request_in_every_file(tmp_path: Path) -> None:
+    """Each of these was cut at a blank or a comma once, and asked for something else."""
+    wanted = ">=3.11,<3.13"
+    for name, text in {
+        ".tool-versions": "python >= 3.11, < 3.13\n",
+        "mise.toml": "[tools]\npython = '>= 3.11, < 3.13'\n",
+        "hatch.toml": "[envs.x]\npython = '>=3.11, <3.13'\n",
+        "setup.cfg": "[options]\npython_requires =\n  >=3.11,\n  <3.13\n",
+        "tox.ini": "[tox]\nenv_list = a, b\n[testenv]\nbase_python =\n  >=3.11, <3.13\n  python3.10\n",
+        "tox.toml": "env_list = ['a']\n[env_run_base]\nbase_python = '>=3.11, <3.13'\n",
+        "Pipfile": "[requires]\npython_version = '>=3.11, <3.13'\n",
+        ".pre-commit-config.yaml": "default_language_version:\n  python: '>=3.11, <3.13' # x\n",
+        "noxfile.py": "@nox.session(python='>=3.11, <3.13')\ndef x(session): ...\n",
+        "pyproject.toml": "[project]\nrequires-python = '>= 3.11, < 3.13'\n",
+    }.items():
+        assert [each[2] for each in read(tmp_path, name, text)] == [wanted], name
+
+
+def test_a_number_without_quotes_keeps_its_last_zero(tmp_path: Path) -> None:
+    assert read(tmp_path, "mise.toml", "[tools]\npython = 3.10\n") == [(2, "tools.python", "3.10")]
+    assert read(tmp_path, "Pipfile", "[requires]\npython_version = 3.10\n") == [(2, "python_version", "3.10")]
+
+
+def test_what_tox_has_in_one_line_of_an_ini_file_it_separates_at_commas(tmp_path: Path) -> None:
+    text = "[tox]\nenv_list = a\n[testenv]\nbase_python =\n  a: python3.12, python3.13\n  b: python3.10\n"
+    assert [each[2] for each in read(tmp_path, "tox.ini", text)] == ["3.12"]
 
 
 def test_the_hooks_of_pre_commit(tmp_path: Path) -> None:
@@ -125,7 +168,7 @@ python = "3.13"
 env_list = ["3.13t"]
 """
     assert read(tmp_path, "pyproject.toml", text) == [
-        (2, "requires-python", ">= 3.11"),
+        (2, "requires-python", ">=3.11"),
         (4, "tool.poetry.dependencies.python", ">=3.12,<4"),
         (6, "tool.hatch.envs.lint.python", "3.13"),
         (8, "env_list: 3.13t", "3.13t"),

@@ -40,6 +40,11 @@ MACHINE = os.uname().machine
         (">=3.12", ">=3.12"),
         ("cpython>=3.12,<3.14", ">=3.12,<3.14"),
         ("~=3.12.1", "~=3.12.1"),
+        (">=3.13t", ">=3.13t"),
+        (">= 3.12, < 3.14", ">=3.12,<3.14"),
+        ("cpython@3.13", "3.13"),
+        (f"cpython-3.13.5-linux-{MACHINE}-gnu", "3.13.5"),
+        ("3.13.5+20261121", "3.13.5+20261121"),
     ],
 )
 def test_what_is_asked_for_is_a_request_of_ours(asked: str, request_: str) -> None:
@@ -51,7 +56,7 @@ def test_what_is_asked_for_is_a_request_of_ours(asked: str, request_: str) -> No
     "asked",
     [
         "/usr/bin/python3", "./python", "python", "py", "cpython", "pypy3.9", "graalpy3.11", "3.13-32", "3.13-64-riscv64",
-        "3.13d", "<0", ">=3.13t", "no such thing",
+        "3.13d", "<0", "no such thing",
     ],
 )  # fmt: skip
 def test_what_is_none_of_ours(asked: str) -> None:

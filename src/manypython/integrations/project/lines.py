@@ -7,25 +7,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from manypython.integrations.project.reading import text_of
-from manypython.integrations.project.wish import Wish, wish
+from manypython.integrations.project.wish import Wish, understood, wish
 
 _LATEST = re.compile(r"latest(?::(?P<of>.*))?|prefix:(?P<prefix>.*)")
-_HOOK = re.compile(r"\s+(?:-\s+)?language_version:\s*(['\"]?)(?P<said>py[^'\"\s#]+)\1\s*(?:#.*)?")
-_DEFAULT = re.compile(r"\s+python:\s*(['\"]?)(?P<said>[^'\"\s#]+)\1\s*(?:#.*)?")
+_HOOK = re.compile(r"\s+(?:-\s+)?language_version:\s*(['\"]?)(?P<said>py[^'\"#]+?)\1\s*(?:#.*)?")
+_DEFAULT = re.compile(r"\s+python:\s*(['\"]?)(?P<said>[^'\"\s#][^'\"#]*?)\1\s*(?:#.*)?")
+_RANGE = re.compile(r"\w*\s*[<>=!~]")
+"""How specifiers begin, whose blanks separate nothing."""
 
 
 def python_version(path: Path) -> list[Wish]:
-    """What pyenv and uv read: the first word of each line."""
-    return [wish(path, "", words[0], number) for number, words in _words(path)]
+    """What pyenv and uv read: each line, as uv, or if it is no request the first word of it, as pyenv."""
+    return [wish(path, "", _of_line(line), number) for number, line in _lines(path)]
 
 
 def tool_versions(path: Path) -> list[Wish]:
-    """What asdf reads: ``python 3.13.5 3.12.13``."""
+    """What asdf and mise read: ``python 3.13.5 3.12.13``."""
     return [
-        asdf(path, words[0], said, number)
-        for number, words in _words(path)
-        for said in words[1:]
-        if words[0] == "python"
+        asdf(path, tool, said, number)
+        for number, line in _lines(path)
+        for tool, *words in [line.split()]
+        if tool == "python"
+        for said in ([" ".join(words)] if any(map(_RANGE.match, words)) else words)
     ]
 
 
@@ -40,7 +43,7 @@ def asdf(path: Path, where: str, said: str, line: int) -> Wish:
 
 def runtime(path: Path) -> list[Wish]:
     """What Heroku read: ``python-3.13.5``."""
-    return [wish(path, "", words[0], number) for number, words in _words(path)]
+    return python_version(path)
 
 
 def pre_commit(path: Path) -> list[Wish]:
@@ -61,8 +64,13 @@ def pre_commit(path: Path) -> list[Wish]:
     return found
 
 
-def _words(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Each line's number and words; comments have none."""
+def _of_line(line: str) -> str:
+    """The request of a line, all of it or its first word."""
+    return line if _RANGE.match(line) or understood(line)[0] else line.split(maxsplit=1)[0]
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Each line that says something, with its number."""
     for number, line in enumerate(text_of(path).splitlines(), 1):
-        if words := line.partition("#")[0].split():
-            yield number, words
+        if said := line.partition("#")[0].strip():
+            yield number, said

@@ -59,7 +59,7 @@ def toml_of(path: Path, text: str) -> dict[str, Any]:
         UsageError: it is no TOML; names the line.
     """
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text, parse_float=str)  # 3.10 is a version, and not 3.1
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: no TOML: {error}") from None
 

@@ -31,6 +31,8 @@ class Config:
     """Of an environment's section: ``testenv:``."""
     root: str
     """The section that all take after: ``testenv``."""
+    commas: bool
+    """Whether a comma separates where all stands in one line, as in INI files."""
 
     def said(self, name: str, keys: Iterable[str]) -> tuple[str, str]:
         """The section that sets one of the keys for an environment, and the first thing it says."""
@@ -40,7 +42,8 @@ class Config:
             table = self.sections.get(section, {})
             for key in keys:
                 if lines := applying(table.get(key, ""), name, sys.platform):
-                    return section, lines[0].partition(",")[0].strip()
+                    alone = self.commas and len(lines) == 1
+                    return section, (lines[0].partition(",")[0] if alone else lines[0]).strip()
         return "", ""
 
 

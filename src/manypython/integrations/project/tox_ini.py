@@ -70,7 +70,7 @@ def of_parser(path: Path, text: str, parser: configparser.ConfigParser, core: st
     for section in sections:
         if section.startswith("testenv:") and len(homes) < MOST:
             homes = dict.fromkeys(environments([section.removeprefix("testenv:")])[0], section) | homes
-    config = Config(listed, unknown, homes, sections, "testenv:", "testenv")
+    config = Config(listed, unknown, homes, sections, "testenv:", "testenv", commas=True)
     return wanted(path, config, lambda section, keys: line_of(text, section or core, *keys))
 
 

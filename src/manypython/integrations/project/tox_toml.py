@@ -64,7 +64,7 @@ def of_table(path: Path, text: str, table: dict[str, Any], section: str) -> list
         for name, told in table_under(table, kind).items()
     }
     sections["env_run_base"] = _plain_table(table.get("env_run_base"))
-    config = Config(listed, unknown, homes, sections, "env.", "env_run_base")
+    config = Config(listed, unknown, homes, sections, "env.", "env_run_base", commas=False)
     dot = f"{section}." if section else ""
 
     def line(part: str, keys: Iterable[str]) -> int:
