@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from manypython import process
 from manypython.model.errors import ManypythonError, VerifyError
-from manypython.model.tree import Tree, VerifiedTree
+from manypython.model.tree import Tree, VerifiedTree, spreads
 from manypython.repair.audit import AuditReport, require
 from manypython.verify import foreign, inside, roots, surroundings
 from manypython.verify.foreign import Subject
@@ -132,7 +132,7 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
     link.symlink_to(tools / "python3")
     yield lambda: _timed(trial, "venv", "pip install", lambda: _venv(trial, tree, ()))
     main = tree.executable.relative_to(tree.root)
-    if any(file.rpath for file in trial.report.files if file.path == PurePosixPath(main)):
+    if trial.report.found(PurePosixPath(main)):
         fact = "skipped: a copied interpreter is too far away from the libraries it needs"
         trial.checks.append(skipped("venv", "copies", fact))
     else:
@@ -151,15 +151,32 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], None]]:
 def _audit(trial: Trial) -> str:
     report = trial.report
     require(report, trial.subject.target)
-    odd = [str(f.path) for f in report.files if f.runpath or f.rpath.startswith("/")]
+    odd = [
+        str(file.path)
+        for file in report.files
+        if file.runpath or any(not entry.startswith("$") for entry in file.rpath.split(":") if file.rpath)
+    ]
     if odd:
-        raise VerifyError(f"DT_RUNPATH or an absolute DT_RPATH in {', '.join(odd)}")
+        raise VerifyError(
+            f"DT_RUNPATH, or a DT_RPATH that depends on no place of its own, in {', '.join(odd)}"
+        )
     return f"{len(report.files)} ELF files, {report.policy}"
 
 
 def _scan(trial: Trial) -> str:
-    _none(scan(trial.subject.tree, trial.forbidden))
+    left = () if trial.subject.ours else _unneeded(trial.subject.tree, trial.report)
+    if left:
+        fact = f"nothing in the tree needs {', '.join(left)}, which LD_LIBRARY_PATH may spread: left in place"
+        trial.checks.append(skipped("tree", "generic sonames", fact))
+    _none(scan(trial.subject.tree, trial.forbidden, left))
     return "no build path, no old prefix"
+
+
+def _unneeded(tree: Tree, report: AuditReport) -> tuple[str, ...]:
+    """Libraries in ``lib/`` that somebody else put there, and no file of the tree loads by itself."""
+    needed = {find.inside for finds in report.finds.values() for find in finds}
+    found = (PurePosixPath("lib", path.name) for path in sorted(tree.root.glob("lib/*.so*")))
+    return tuple(str(path) for path in found if spreads(path) and path not in needed)
 
 
 def _hardening(trial: Trial) -> str:
