@@ -22,7 +22,7 @@ from manypython.build.sources import FetchedSource, fetch
 from manypython.model.errors import AuditError, OutputError, VerifyError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, LibcFamily, Target
-from manypython.model.tree import GRAFTS, NEUTRAL_PREFIX, Tree, VerifiedTree
+from manypython.model.tree import GRAFTS, Tree, VerifiedTree
 from manypython.pack import Artifact, pack, unproved
 from manypython.pack.facts import Facts, told_origin
 from manypython.pack.provenance import collect
@@ -34,11 +34,11 @@ from manypython.repair.apply import apply
 from manypython.repair.audit import AuditReport, audit, require
 from manypython.repair.bytecode import plan_bytecode
 from manypython.repair.copy import copy
-from manypython.repair.edits import Plan
+from manypython.repair.edits import Plan, joined
 from manypython.repair.elf import Policies, is_elf
 from manypython.repair.graft import Graft, grafts, plan_graft
 from manypython.repair.prune import is_test_module, plan_prune, tests_of
-from manypython.repair.relocate import old_prefix, plan_relocate
+from manypython.repair.relocate import origins, plan_relocate
 from manypython.verify import emulation, needs, suite
 from manypython.verify.checks import examine, proved
 from manypython.verify.foreign import Subject
@@ -118,12 +118,12 @@ def make(spec: Spec, target: Target | None, method: Method, options: Options) ->
         return _proved_and_packed(done, facts, options, _shipped_modules(recipe.version), _tests(prefix))
 
 
-def repair(prefix: Path, target: Target | None, options: Options) -> Made:
+def repair(prefix: Path, target: Target | None, options: Options, search: tuple[Path, ...] = ()) -> Made:
     """Make archives of a prefix that somebody else built. It is copied, never touched."""
     writable(options.dist, "--dist")
     found = Tree.open(prefix)
     _prepare(target or DEFAULT_TARGET, options)
-    with repaired(found, target, options) as done:
+    with repaired(found, target, options, search=search) as done:
         return _proved_and_packed(done, _facts(done, options), options, frozenset())
 
 
@@ -178,11 +178,12 @@ def repaired(  # noqa: PLR0913  (what, for what, and what it was built with)
         with reporter.step("copy", str(prefix.root)):
             tree = copy(prefix, scratch / "python")
         with reporter.step("audit"):
-            found = audit(tree, search=search)
-        if search:
+            stood = origins(prefix)
+            found = audit(tree, search=search, origins=stood)
+        if build_paths:
             _insist_built(found, search)
-        plan = (*plan_graft(found), *plan_relocate(tree, build_paths=build_paths))
-        forbidden = (*build_paths, *_prefixes(prefix))
+        plan = joined(plan_graft(found), plan_relocate(tree, build_paths=build_paths, stood=stood))
+        forbidden = (*build_paths, *stood)
         with reporter.step("graft and relocate", f"{len(plan)} edits"):
             apply(tree, plan, reporter=reporter, jobs=options.jobs)
         bytecode = plan_bytecode(tree)
@@ -395,34 +396,21 @@ def _insist_built(found: AuditReport, search: tuple[Path, ...]) -> None:
         AuditError: names the library and who needs it.
     """
     places = [folder.resolve() for folder in search]
-    strange = {
-        soname: library.path
-        for soname, library in found.libraries.items()
-        if library.path and library.path.resolve().parent not in places
-    }
+    strange = [
+        f"  {file.path}: needs {find.name}, found as {find.path}"
+        for file in found.files
+        for find in found.beyond(file)
+        if find.path is not None and find.path.parent not in places
+    ]
     if strange:
-        users = [
-            f"  {file.path}: needs {soname}, found as {strange[soname]}"
-            for file in found.files
-            for soname in file.external
-            if soname in strange
-        ]
         raise AuditError(
-            "libraries that no recipe built:\n" + "\n".join(users),
+            "libraries that no recipe built:\n" + "\n".join(strange),
             remedy="add a recipe for each, or let configure leave the module out",
         )
 
 
 def _build_paths(options: Options) -> tuple[str, ...]:
     return (str(options.cache), str(toolchain.zig_folder()))
-
-
-def _prefixes(prefix: Tree) -> tuple[str, ...]:
-    """Where the prefix was configured to be, and where it stands now; a shared one is no one's."""
-    if prefix.shared:
-        return ()
-    configured = old_prefix(prefix)
-    return tuple({configured, str(prefix.root)} - {NEUTRAL_PREFIX})
 
 
 def _scratch(cache: Path) -> Path:

@@ -74,7 +74,7 @@ def build_path_in_a_binary(tree: Path) -> None:
     ("harm", "said"),
     [
         (library_removed, "libffi-"),
-        (absolute_rpath, "absolute DT_RPATH in " + SSL),
+        (absolute_rpath, "a DT_RPATH that depends on no place of its own, in " + SSL),
         (prefix_left_in_sysconfig, "Makefile: names /install"),
         (newer_symbol, "GLIBC_2.28"),
         (executable_stack, SSL + ": executable stack"),

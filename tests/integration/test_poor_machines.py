@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,11 +124,14 @@ MACHINES = (
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder with room, outside of what is mounted over."""
+def place(made: Made) -> Iterator[Path]:
+    """A folder that no machine mounts anything over: a tree, and a folder for the cache."""
     folder = Path("/var/lib/manypython-poor")
-    folder.mkdir(exist_ok=True)
-    return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(made.tree, folder / "tree", symlinks=True)
+    (folder / "cache").mkdir()
+    yield folder
+    shutil.rmtree(folder)
 
 
 def run(
@@ -149,14 +153,10 @@ def run(
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
 def test_verify_ends_well_or_with_one_clear_line(
-    machine: Machine, made: Made, host_packages: Callable[..., None], cache: Path
+    machine: Machine, place: Path, host_packages: Callable[..., None]
 ) -> None:
     host_packages("bubblewrap")
-    tree = made.archive(".zip")
-    place = cache / tree.name
-    if not place.exists():
-        place.write_bytes(tree.read_bytes())
-    done = run(machine, "verify", place, cache=cache)
+    done = run(machine, "verify", place / "tree", cache=place / "cache")
     assert done.returncode == machine.code, done.stdout
     assert machine.said in done.stdout, done.stdout
     assert "Traceback" not in done.stdout

@@ -42,6 +42,13 @@ def number(text: str) -> BuildNumber:
         raise argparse.ArgumentTypeError(f"{text!r} is no build number; give YYYYMMDD") from None
 
 
+def folder(text: str) -> Path:
+    """A folder that is there."""
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no folder")
+    return Path(text).absolute()
+
+
 SPEC: Argument = (
     "spec",
     {"metavar": "SPEC", "type": spec, "help": "3.13 (the newest), 3.13.5, py313 or '>=3.12,<3.14'"},
@@ -157,6 +164,16 @@ ARCH: Argument = (
         "choices": list(Architecture),
         "default": DEFAULT_TARGET.architecture,
         "help": "of the root's programs (default: this machine's)",
+    },
+)
+SEARCH: Argument = (
+    "--search",
+    {
+        "type": folder,
+        "action": "append",
+        "default": [],
+        "metavar": "DIR",
+        "help": "a folder to look for libraries in too, before LD_LIBRARY_PATH's; give it once for each",
     },
 )
 DRY_RUN: Argument = (

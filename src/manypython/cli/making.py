@@ -12,18 +12,18 @@ from manypython.build.method import Method
 from manypython.build.steps import Profile
 from manypython.cli import arguments as a
 from manypython.cli.options import as_json, options
-from manypython.model.errors import UsageError
+from manypython.model.errors import TreeError, UsageError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, Target
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
 from manypython.repair.apply import apply
+from manypython.repair.audit import AuditReport, require
 from manypython.repair.audit import audit as audited
-from manypython.repair.audit import require
 from manypython.repair.edits import Plan, plan_as_json
 from manypython.repair.graft import plan_graft
-from manypython.repair.relocate import plan_relocate
+from manypython.repair.relocate import origins, plan_relocate
 
 
 def make(arguments: argparse.Namespace) -> int:
@@ -69,7 +69,8 @@ def _method(arguments: argparse.Namespace) -> Method:
 
 def repair(arguments: argparse.Namespace) -> int:
     """Make archives of a prefix that somebody else built."""
-    made = pipeline.repair(arguments.prefix, arguments.target, options(arguments))
+    search = tuple(arguments.search)
+    made = pipeline.repair(arguments.prefix, arguments.target, options(arguments), search)
     return _show_made(arguments, made)
 
 
@@ -117,7 +118,7 @@ def recipes(arguments: argparse.Namespace) -> int:
 
 def audit(arguments: argparse.Namespace) -> int:
     """Say which policy each file meets."""
-    report = audited(Tree.open(arguments.tree), target=arguments.target)
+    report = _audited(arguments, Tree.open(arguments.tree), arguments.target)
     if arguments.json:
         print(as_json(report.as_json()))
     else:
@@ -133,13 +134,22 @@ def audit(arguments: argparse.Namespace) -> int:
 def graft(arguments: argparse.Namespace) -> int:
     """Copy external libraries in."""
     tree = Tree.open(arguments.tree)
-    return _carry_out(arguments, tree, plan_graft(audited(tree)))
+    return _carry_out(arguments, tree, plan_graft(_audited(arguments, tree)))
+
+
+def _audited(arguments: argparse.Namespace, tree: Tree, target: Target | None = None) -> AuditReport:
+    """A tree's audit; a tree without sysconfig data stood nowhere else."""
+    try:
+        stood = origins(tree)
+    except TreeError:
+        stood = ()
+    return audited(tree, target=target, search=tuple(arguments.search), origins=stood)
 
 
 def relocate(arguments: argparse.Namespace) -> int:
     """Make the texts independent of the place."""
     tree = Tree.open(arguments.tree)
-    return _carry_out(arguments, tree, plan_relocate(tree))
+    return _carry_out(arguments, tree, plan_relocate(tree, stood=(str(tree.root),)))
 
 
 def _carry_out(arguments: argparse.Namespace, tree: Tree, plan: Plan) -> int:
@@ -171,15 +181,20 @@ COMMANDS = {
     "repair": (
         repair,
         "manypython repair ~/.pyenv/versions/3.13.0 -o dist", "manypython repair /opt/python --fast",
-        a.PREFIX, a.TARGET_FOUND, a.HOST_TOOLS, *a.OUTPUT,
+        "manypython repair ./python --search ~/lib",
+        a.PREFIX, a.TARGET_FOUND, a.SEARCH, a.HOST_TOOLS, *a.OUTPUT,
     ),
     "recipes": (recipes, "manypython recipes", "manypython recipes --json", a.JSON),
     "audit": (
         audit,
         "manypython audit ./python", "manypython audit ./python --target x86_64-manylinux_2_17 --json",
-        a.TREE, a.TARGET_FOUND, a.JSON,
+        a.TREE, a.TARGET_FOUND, a.SEARCH, a.JSON,
     ),
-    "graft": (graft, "manypython graft ./python --dry-run", a.TREE, a.DRY_RUN, a.JSON),
+    "graft": (
+        graft,
+        "manypython graft ./python --dry-run", "manypython graft ./python --search ~/lib",
+        a.TREE, a.SEARCH, a.DRY_RUN, a.JSON,
+    ),
     "relocate": (relocate, "manypython relocate ./python --dry-run", a.TREE, a.DRY_RUN, a.JSON),
     "pack": (pack, "manypython pack ./python --dist dist", a.TREE, a.TARGET_FOUND, a.HOST_TOOLS, *a.OUTPUT),
 }  # fmt: skip

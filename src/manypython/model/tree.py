@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NewType
 
 from packaging.version import Version
@@ -18,7 +18,13 @@ NEUTRAL_PREFIX = "/install"
 """The prefix our CPython is configured with, and the word uv, mise and pdm replace."""
 
 _PY_VERSION = re.compile(r'^#define\s+PY_VERSION\s+"([^"]+)"', re.MULTILINE)
+_SPREADS = re.compile(r"lib/lib(?!python3)[^/]*\.so[^/]*")
 _NAME = re.compile(r"(?P<implementation>python|pypy)3\.(?P<minor>\d+)(?P<threaded>t?)")
+
+
+def spreads(path: PurePosixPath) -> bool:
+    """Whether a file of a tree is a library that ``LD_LIBRARY_PATH=TREE/lib`` gives to other programs."""
+    return _SPREADS.fullmatch(str(path)) is not None
 
 
 @dataclass(frozen=True)

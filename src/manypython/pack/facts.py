@@ -6,6 +6,7 @@ import json
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from cyclonedx.model import HashAlgorithm, HashType
@@ -134,7 +135,7 @@ def _foreign(graft: GraftFact) -> Component:
     return Component(
         name=graft.soname,
         type=ComponentType.LIBRARY,
-        bom_ref=graft.soname,
+        bom_ref=PurePosixPath(graft.path).name,  # two libraries may have one soname
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=graft.sha256)] if graft.sha256 else [],
     )
 

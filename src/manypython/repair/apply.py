@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import assert_never
 
 from manypython.model.errors import OutputError, TreeError
 from manypython.model.tree import Tree
@@ -17,11 +15,11 @@ from manypython.repair.edits import (
     CompileBytecode,
     CopyIn,
     Edit,
+    Move,
     Plan,
     Remove,
     ReplaceBytes,
     ReplaceNeeded,
-    SetMode,
     SetRpath,
     SetSoname,
     Strip,
@@ -29,8 +27,9 @@ from manypython.repair.edits import (
     WriteText,
 )
 from manypython.repair.strip import strip
+from manypython.repair.swap import Swap
 
-_ELF_EDITS = (CopyIn, Strip, SetSoname, ReplaceNeeded, SetRpath, ReplaceBytes)
+_ELF_EDITS = (CopyIn, Move, Strip, SetSoname, ReplaceNeeded, SetRpath, ReplaceBytes)
 
 
 def check(plan: Plan) -> None:
@@ -41,6 +40,7 @@ def check(plan: Plan) -> None:
     """
     seen: dict[tuple[str, object], Edit] = {}
     removed = {edit.path for edit in plan if isinstance(edit, Remove)}
+    removed |= {edit.source for edit in plan if isinstance(edit, Move)}
     for edit in plan:
         if edit.path.is_absolute() or ".." in edit.path.parts:
             raise TreeError(f"{edit.path}: lies outside the tree")
@@ -55,8 +55,8 @@ def apply(tree: Tree, plan: Plan, *, reporter: Reporter, jobs: int, compiler: Tr
     """Do what a plan says.
 
     ELF files are copied in, stripped, then patched with one patchelf call each, on all
-    cores. Every file is replaced by a new one, never written in place: it may be a hard
-    link to something that is not ours.
+    cores. What fails on the way leaves the tree as it was: all new files are written
+    before the first takes its place. Bytecode comes last, and a tree without it is whole.
 
     Args:
         tree: what is changed.
@@ -75,13 +75,12 @@ def apply(tree: Tree, plan: Plan, *, reporter: Reporter, jobs: int, compiler: Tr
         if isinstance(edit, _ELF_EDITS):
             by_file.setdefault(edit.path, []).append(edit)
     try:
-        for edit in plan:
-            if isinstance(edit, Remove):
-                _remove(tree.root / edit.path)
-        with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(lambda item: _elf(tree.root, *item), by_file.items()))
-        for edit in plan:
-            _text_or_link(tree.root, edit)
+        with Swap() as swap:
+            with ThreadPoolExecutor(jobs) as pool:
+                list(pool.map(lambda item: _elf(tree.root, swap, *item), by_file.items()))
+            for edit in plan:
+                _other(tree.root, swap, edit)
+            swap.commit()
     except OSError as error:
         raise OutputError(f"{error.filename or tree.root}: cannot be changed: {error.strerror}") from None
     wanted = tuple(edit for edit in plan if isinstance(edit, CompileBytecode))
@@ -89,53 +88,44 @@ def apply(tree: Tree, plan: Plan, *, reporter: Reporter, jobs: int, compiler: Tr
         bytecode.compile_all(tree, wanted, compiler=compiler or tree, jobs=jobs, reporter=reporter)
 
 
-def _text_or_link(root: Path, edit: Edit) -> None:
-    if isinstance(edit, WriteText):
-        _write(root / edit.path, edit.text.encode("utf-8", "surrogateescape"))
+def _other(root: Path, swap: Swap, edit: Edit) -> None:
+    """What needs no patchelf."""
+    place = root / edit.path
+    if isinstance(edit, Remove):
+        swap.remove(place)
+    elif isinstance(edit, Move):
+        swap.remove(root / edit.source)
+    elif isinstance(edit, WriteText):
+        _write(swap, place, edit.text.encode("utf-8", "surrogateescape"))
     elif isinstance(edit, Symlink):
-        _remove(root / edit.path)
-        (root / edit.path).symlink_to(edit.target)
-    elif isinstance(edit, SetMode):
-        (root / edit.path).chmod(edit.mode)
+        swap.new(place).symlink_to(edit.target)
 
 
-def _elf(root: Path, path: PurePosixPath, edits: list[Edit]) -> None:
+def _elf(root: Path, swap: Swap, path: PurePosixPath, edits: list[Edit]) -> None:
     """All edits of one binary: bytes first, then one call of patchelf."""
     place = root / path
-    place.parent.mkdir(parents=True, exist_ok=True)
-    source = next((edit.source for edit in edits if isinstance(edit, CopyIn)), place)
+    source = next((root / edit.source for edit in edits if isinstance(edit, CopyIn | Move)), place)
     mode = 0o755 if source is not place else place.stat().st_mode & 0o777
     data = source.read_bytes()
-    soname: str | None = None
-    rpath: str | None = None
-    needed: list[tuple[str, str]] = []
+    needed = {edit.old: edit.new for edit in edits if isinstance(edit, ReplaceNeeded)}
     for edit in edits:
-        match edit:
-            case CopyIn():
-                pass
-            case Strip():
-                data = strip(data)
-            case ReplaceBytes(old=old, new=new):
-                data = replace_strings(data, old, new)
-            case SetSoname(soname=name):
-                soname = name
-            case ReplaceNeeded(old=old_name, new=new_name):
-                needed.append((old_name, new_name))
-            case SetRpath(rpath=path_list):
-                rpath = path_list
-            case Remove() | Symlink() | WriteText() | SetMode() | CompileBytecode():
-                raise AssertionError(edit)
-            case _:
-                assert_never(edit)
-    scratch = place.with_name(f".{place.name}.{os.getpid()}.tmp")
-    try:
-        scratch.write_bytes(data)
-        if soname is not None or needed or rpath is not None:
-            elf.patch(scratch, soname=soname, needed=needed, rpath=rpath)
-        scratch.chmod(mode)
-        scratch.replace(place)
-    finally:
-        scratch.unlink(missing_ok=True)
+        if isinstance(edit, Strip):
+            data = strip(data)
+        elif isinstance(edit, ReplaceBytes):
+            data = replace_strings(data, edit.old, edit.new)
+            needed = {_renamed(name, edit): new for name, new in needed.items()}
+    soname = next((edit.soname for edit in edits if isinstance(edit, SetSoname)), None)
+    rpath = next((edit.rpath for edit in edits if isinstance(edit, SetRpath)), None)
+    scratch = swap.new(place)
+    scratch.write_bytes(data)
+    if soname is not None or needed or rpath is not None:
+        elf.patch(scratch, soname=soname, needed=needed.items(), rpath=rpath)
+    scratch.chmod(mode)
+
+
+def _renamed(name: str, edit: ReplaceBytes) -> str:
+    """The name by which a library is needed, where it is a path that was just replaced."""
+    return os.fsdecode(replace_strings(os.fsencode(name), edit.old, edit.new))
 
 
 def replace_strings(data: bytes, old: bytes, new: bytes) -> bytes:
@@ -144,23 +134,11 @@ def replace_strings(data: bytes, old: bytes, new: bytes) -> bytes:
     return boundary.sub(lambda _: new, data)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(swap: Swap, path: Path, data: bytes) -> None:
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     if path.suffix == ".py":
         for stale in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
-            stale.unlink()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        scratch.write_bytes(data)
-        scratch.chmod(mode)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+            swap.remove(stale)
+    scratch = swap.new(path)
+    scratch.write_bytes(data)
+    scratch.chmod(mode)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from manypython.model.errors import AuditError, TreeError, UsageError
 from manypython.model.target import Architecture, LibcFamily, Target
 from manypython.model.tree import Tree
-from manypython.repair.elf import ElfFile, Library, Policies, Reader, elf_paths, wanted_symbols
+from manypython.repair.elf import ElfFile, Policies, Reader, elf_paths, wanted_symbols
+from manypython.repair.libraries import Finds, Library, around, beyond, laid_out, to_bring_in
+from manypython.repair.loading import Find, Layout, resolve
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,24 @@ class AuditReport:
 
     root: Path
     files: tuple[ElfFile, ...]
-    libraries: dict[str, Library]
-    """External libraries by soname."""
+    libraries: dict[Path, Library]
+    """What is to be brought in, by the file."""
     policy: str
     """The lowest platform tag that all files' symbols meet, ``manylinux_2_17_x86_64``."""
     too_new: tuple[TooNew, ...]
     """What keeps the tree from the target asked for."""
     searched: tuple[Path, ...]
+    layout: Layout
+    finds: Finds
+    """What is loaded for the needs of each file, in the tree and outside."""
+
+    def found(self, path: PurePosixPath | Path) -> tuple[Find, ...]:
+        """What is loaded for the needs of a file: of the tree, or an absolute path outside."""
+        return self.finds.get(Path(self.layout.root, path), ())
+
+    def beyond(self, file: ElfFile) -> Iterator[Find]:
+        """What a file needs, directly or through others, from outside the tree."""
+        return beyond(self.finds, Path(self.layout.root, file.path))
 
     @property
     def target(self) -> Target | None:
@@ -64,7 +78,10 @@ class AuditReport:
                     "needed": list(file.needed),
                     "rpath": file.rpath,
                     "runpath": file.runpath,
-                    "external": {name: str(self.libraries[name].path or "") for name in file.external},
+                    "external": {
+                        find.name: str(find.path or "")
+                        for find in sorted(self.beyond(file), key=lambda find: find.name)
+                    },
                     "versions": [f"{library}: {version}" for library, version in file.versions],
                 }
                 for file in self.files
@@ -73,22 +90,30 @@ class AuditReport:
         }
 
 
-def audit(tree: Tree, *, target: Target | None = None, search: tuple[Path, ...] = ()) -> AuditReport:
+def audit(
+    tree: Tree,
+    *,
+    target: Target | None = None,
+    search: tuple[Path, ...] = (),
+    origins: tuple[str, ...] = (),
+) -> AuditReport:
     """Look at every ELF file of a tree; nothing is run or written.
 
     Args:
         tree: what to look at.
         target: list what is too new for it.
-        search: folders to look for external libraries in before the system's.
+        search: folders to look for external libraries in, after what the files say and before
+            ``LD_LIBRARY_PATH``, the system's folders and the tree's ``lib``.
+        origins: folders where the tree stood before; what its files say of them means the tree.
 
     Raises:
         TreeError: the files are of several architectures, or of one that we do not know.
         AuditError: a file is broken.
     """
     probe = Policies(LibcFamily.GLIBC, Architecture.X86_64)
-    architecture = _architecture(tree, Reader(tree.root, probe, search))
+    architecture = _architecture(tree, Reader(tree.root, probe))
     policies = Policies(LibcFamily.GLIBC, architecture)
-    reader = Reader(tree.root, policies, search)
+    reader = Reader(tree.root, policies)
     files = tuple(reader.read(path) for path in elf_paths(tree.root))
     too_new: tuple[TooNew, ...] = ()
     if target is not None:
@@ -98,13 +123,21 @@ def audit(tree: Tree, *, target: Target | None = None, search: tuple[Path, ...] 
                 remedy=f"known here: {', '.join(policies.names())}",
             )
         too_new = _too_new(tree.root, files, policies, target.platform_tag)
+    layout = laid_out(tree, files, origins)
+    finds = resolve(layout, around(layout, search))
+    external = {
+        file.path: tuple(sorted({find.name for find in beyond(finds, Path(layout.root, file.path))}))
+        for file in files
+    }
     return AuditReport(
         tree.root,
-        files,
-        reader.libraries,
+        tuple(replace(file, external=external[file.path]) for file in files),
+        {library.path: library for library in to_bring_in(finds, layout)},
         policies.lowest_of(file.policy for file in files),
         too_new,
         search,
+        layout,
+        finds,
     )
 
 

@@ -8,7 +8,7 @@ before a byte is written.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +19,14 @@ class CopyIn:
 
     path: PurePosixPath
     source: Path
+
+
+@dataclass(frozen=True)
+class Move:
+    """Bring a file of the tree to another place in it (a library that others might meet)."""
+
+    path: PurePosixPath
+    source: PurePosixPath
 
 
 @dataclass(frozen=True)
@@ -88,14 +96,6 @@ class WriteText:
 
 
 @dataclass(frozen=True)
-class SetMode:
-    """Give a file these permission bits."""
-
-    path: PurePosixPath
-    mode: int
-
-
-@dataclass(frozen=True)
 class CompileBytecode:
     """Write the hash-based ``.pyc`` of a source file with the tree's own interpreter."""
 
@@ -106,6 +106,7 @@ class CompileBytecode:
 
 Edit = (
     CopyIn
+    | Move
     | Remove
     | Symlink
     | Strip
@@ -114,10 +115,24 @@ Edit = (
     | SetRpath
     | ReplaceBytes
     | WriteText
-    | SetMode
     | CompileBytecode
 )
 Plan = tuple[Edit, ...]
+
+
+def joined(first: Plan, second: Plan) -> Plan:
+    """Two plans that were made of the same tree, as one: the second follows what the first moves.
+
+    What the second would do to files that the first takes away is left out.
+    """
+    places = {edit.source: edit.path for edit in first if isinstance(edit, Move)}
+    gone = {edit.path for edit in first if isinstance(edit, Remove)}
+    followed = (
+        replace(edit, path=places[edit.path]) if edit.path in places else edit
+        for edit in second
+        if edit.path not in gone
+    )
+    return (*first, *followed)
 
 
 def plan_as_json(plan: Plan) -> list[dict[str, Any]]:
@@ -137,7 +152,7 @@ def _row(edit: Edit) -> dict[str, Any]:
         if name == "text":
             row["characters"] = len(value)
         elif name == "source":
-            row["source"] = Path(value).name
+            row["source"] = Path(value).name if isinstance(edit, CopyIn) else str(value)
         elif isinstance(value, bytes):
             row[name] = f"{len(value)} bytes"
         else:

@@ -31,42 +31,38 @@ from elftools.elf.enums import ENUM_DT_FLAGS, ENUM_DT_FLAGS_1
 from elftools.elf.gnuversions import GNUVerNeedSection, GNUVerSymSection
 from elftools.elf.sections import SymbolTableSection
 
-from manypython.archives.members import sha256
-from manypython.model.errors import AuditError, HostToolError
+from manypython.model.errors import AuditError, HostToolError, UsageError
 from manypython.model.target import Architecture, LibcFamily
 
 _MAGIC = b"\x7fELF"
 
 
 @dataclass(frozen=True)
-class Library:
-    """A shared library outside the tree that something in it needs."""
+class Linkage:
+    """What the dynamic linker reads of a file."""
 
-    soname: str
-    path: Path | None
-    """Where it was found; None where it could not be located."""
-    needed: tuple[str, ...]
-    sha256: str
-
-
-@dataclass(frozen=True)
-class ElfFile:
-    """One ELF file of a tree, and what it asks of the system."""
-
-    path: PurePosixPath
     architecture: str
     soname: str
     needed: tuple[str, ...]
     rpath: str
     runpath: str
+    program: bool
+    """Whether it is started, not loaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElfFile(Linkage):
+    """One ELF file of a tree, and what it asks of the system."""
+
+    path: PurePosixPath
     versions: tuple[tuple[str, str], ...]
     """Symbol versions it wants: (library, ``GLIBC_2.17``)."""
     policy: str
     """The lowest platform tag its symbol versions allow."""
-    external: tuple[str, ...]
-    """Sonames it needs, directly or through others, that no policy of ours allows."""
     strippable: bool
     """Whether it has sections that no running program needs."""
+    external: tuple[str, ...] = ()
+    """Names of what it needs, directly or through others, from outside the tree."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +103,6 @@ class Policies:
             policy if policy.name.startswith("linux") else replace(policy, whitelist=whitelist)
             for policy in self.policies
         ]
-        # whether a library is external does not depend on the policy: one whitelist for all
-        self.whitelisted = WheelPolicies(libc=self.libc, arch=_Architecture(architecture.value))
-        self.whitelisted._policies = [  # noqa: SLF001
-            self.policies.linux,
-            replace(self.policies.highest, blacklist={}),
-        ]
         self.strictest = self.policies.highest
 
     def names(self) -> tuple[str, ...]:
@@ -136,23 +126,25 @@ class Policies:
         return any(policy in (known.name, *known.aliases) for known in self.policies)
 
 
+def everywhere(libc: LibcFamily, soname: str) -> bool:
+    """Whether every system has a library: the libc family's, and the dynamic linker."""
+    return soname in _whitelist(libc) or soname.startswith(("ld-linux", "ld64.so."))
+
+
 class Reader:
     """Reads the ELF files of one tree."""
 
-    def __init__(self, root: Path, policies: Policies, search: tuple[Path, ...]) -> None:
+    def __init__(self, root: Path, policies: Policies) -> None:
         """Prepare to read.
 
         Args:
-            root: the tree; what lies below it is not external.
+            root: the tree.
             policies: of the tree's platform.
-            search: folders to look for libraries in, after a file's own rpath and before the
-                system's.
         """
-        self.root, self.policies, self.search = root, policies, search
-        self.libraries: dict[str, Library] = {}
+        self.root, self.policies = root, policies
 
     def read(self, path: Path) -> ElfFile:
-        """Read one file; the libraries it needs from outside are added to ``libraries``.
+        """Read one file; what is found for its needs is said elsewhere (``loading``).
 
         Raises:
             AuditError: the file is broken.
@@ -165,43 +157,54 @@ class Reader:
                     not section["sh_flags"] & 2 and section.name not in ("", ".shstrtab")
                     for section in elf.iter_sections()
                 )
-                soname, rpath, runpath = (_tag(elf, tag) for tag in ("DT_SONAME", "DT_RPATH", "DT_RUNPATH"))
-            paths = load_ld_paths(self.policies.libc).copy()
-            paths["env"] = [str(folder) for folder in self.search]
-            tree = ldd(path, ldpaths=paths)
+            linked = _linkage(path)
         except (ELFError, OSError, ValueError) as error:
             raise AuditError(f"{path}: cannot be read as ELF: {error}") from None
         wanted: dict[str, set[str]] = {}
         for library, version in versions:
             wanted.setdefault(library, set()).add(version)
         return ElfFile(
+            **vars(linked),
             path=PurePosixPath(path.relative_to(self.root)),
-            architecture=_machine(tree),
-            soname=soname,
-            needed=tree.needed,
-            rpath=rpath,
-            runpath=runpath,
             versions=versions,
             policy=self.policies.policies.versioned_symbols_policy(wanted).name,
-            external=self._external(tree),
             strippable=strippable,
         )
 
-    def _external(self, tree: DynamicExecutable) -> tuple[str, ...]:
-        references = self.policies.whitelisted.lddtree_external_references(tree, self.root)
-        external = references[self.policies.strictest.name].libs
-        found = []
-        for soname, path in sorted(external.items()):
-            inside = self.root / "lib" / soname
-            if path is None and inside.is_file():
-                continue  # auditwheel never resolves libpython; ours stands in the tree
-            found.append(soname)
-            if soname not in self.libraries:
-                real = Path(path).resolve() if path is not None else None
-                self.libraries[soname] = Library(
-                    soname, real, tree.libraries[soname].needed, sha256(real) if real else ""
-                )
-        return tuple(found)
+
+def linkage(path: Path) -> Linkage | None:
+    """What the dynamic linker reads of a file; None where it is no library it could load."""
+    if not is_elf(path):
+        return None
+    with contextlib.suppress(Exception):  # whatever is made of a damaged file: it cannot be loaded
+        return _linkage(path)
+    return None
+
+
+def _linkage(path: Path) -> Linkage:
+    with path.open("rb") as file:
+        elf = ELFFile(file)
+        soname, rpath, runpath = (
+            next(_tags(elf, tag), "") for tag in ("DT_SONAME", "DT_RPATH", "DT_RUNPATH")
+        )
+        needed = tuple(_tags(elf, "DT_NEEDED"))
+    alone = ldd(path, ldpaths={"conf": [], "env": [], "interp": []}, exclude=frozenset("*"))
+    return Linkage(_machine(alone), soname, needed, rpath, runpath, alone.interpreter is not None)
+
+
+def system_folders(libc: LibcFamily) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Where libraries are looked for whatever a file says: the environment's folders, then the system's.
+
+    The environment is ``AUDITWHEEL_LD_LIBRARY_PATH`` and ``LD_LIBRARY_PATH``, as auditwheel has it.
+
+    Raises:
+        UsageError: the environment's folders are relative to a file.
+    """
+    try:
+        paths = load_ld_paths.__wrapped__(Libc.GLIBC if libc is LibcFamily.GLIBC else Libc.MUSL)
+    except ValueError as error:
+        raise UsageError(f"LD_LIBRARY_PATH: {error}", remedy="name folders, or use --search DIR") from None
+    return tuple(paths["env"]), tuple(paths["conf"])
 
 
 def wanted_symbols(path: Path) -> tuple[Symbol, ...]:
@@ -374,9 +377,8 @@ def _machine(tree: DynamicExecutable) -> str:
         return str(error)
 
 
-def _tag(elf: ELFFile, tag: str) -> str:
+def _tags(elf: ELFFile, tag: str) -> Iterator[str]:
     attribute = tag.removeprefix("DT_").lower()
     for segment in elf.iter_segments("PT_DYNAMIC"):
         for entry in segment.iter_tags(tag):  # type: ignore[attr-defined]
-            return str(getattr(entry, attribute))
-    return ""
+            yield str(getattr(entry, attribute))

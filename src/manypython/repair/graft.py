@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from manypython.model.errors import AuditError
 from manypython.model.tree import GRAFTS
 from manypython.repair.audit import AuditReport, one_architecture
-from manypython.repair.edits import CopyIn, Edit, Plan, ReplaceNeeded, SetRpath, SetSoname, Strip
-from manypython.repair.elf import ElfFile, Library
-
-_ORIGIN = "$ORIGIN"
+from manypython.repair.edits import (
+    CopyIn,
+    Edit,
+    Move,
+    Plan,
+    Remove,
+    ReplaceNeeded,
+    SetRpath,
+    SetSoname,
+    Strip,
+)
+from manypython.repair.foresee import insist_holds
+from manypython.repair.libraries import Library
+from manypython.repair.loading import Find
+from manypython.repair.rpath import Places, User, new_name, opened, rpath
 
 
 @dataclass(frozen=True)
@@ -25,82 +35,154 @@ class Graft:
 
 
 def plan_graft(report: AuditReport) -> Plan:
-    """Copy external libraries in, rename them, and let every user find them by ``DT_RPATH``.
+    """Bring libraries in, rename them, and let every user find them by ``DT_RPATH``.
 
     ``DT_RPATH`` and not ``DT_RUNPATH``: a foreign ``LD_LIBRARY_PATH`` beats the latter
     (ld.so(8)). The hashed names are auditwheel's, so that an extension that brings its
-    own OpenSSL never meets ours.
+    own OpenSSL never meets ours. A library that lies in the tree stays there, unless it
+    lies where ``LD_LIBRARY_PATH`` would spread it: then it is moved.
 
     Raises:
-        AuditError: a library cannot be located.
+        AuditError: a library cannot be located, or files would not find what they found before.
         TreeError: the tree mixes architectures.
     """
     one_architecture(report)
     _insist_located(report)
-    renamed = {graft.soname: graft.path.name for graft in grafts(report)}
-    grafted = {file.path.name for file in report.files if str(file.path.parent) == GRAFTS} | set(renamed)
+    _insist_certain(report)
+    places = _places(report)
     edits: list[Edit] = []
-    for graft in grafts(report):
-        library = report.libraries[graft.soname]
-        assert library.path is not None  # noqa: S101  (_insist_located)
-        edits.append(CopyIn(graft.path, library.path))
-        edits.append(Strip(graft.path))
-        edits.append(SetSoname(graft.path, graft.path.name))
-        edits += _needs(graft.path, library.needed, renamed)
-        edits.append(SetRpath(graft.path, _ORIGIN))
+    done: set[PurePosixPath] = set()
+    for library in _in_order(report):
+        place = places[library.path]
+        if place not in done:
+            done.add(place)
+            edits += _brought(report, library, places)
+        elif library.inside:
+            edits.append(Remove(library.inside, f"the same as {place}"))
+    moved = {library.inside for library in report.libraries.values()}
+    folders = opened(report.finds.values())
     for file in report.files:
+        if file.path in moved:
+            continue
         if file.strippable:
             edits.append(Strip(file.path))
-        edits += _needs(file.path, file.needed, renamed)
-        rpath = _rpath(file, grafted)
-        if rpath != file.rpath or file.runpath:
-            edits.append(SetRpath(file.path, rpath))
+        finds = report.found(file.path)
+        edits += _needs(file.path, finds, places)
+        before = Path(report.layout.root, file.path)
+        user = User(file, finds, before, file.path, folders.get(file.path, ()))
+        new = rpath(report.layout, user, places)
+        if new != file.rpath or file.runpath:
+            edits.append(SetRpath(file.path, new))
+    for link, goal in sorted(report.layout.links.items()):
+        if goal in moved:
+            edits.append(Remove(link, "a link to a library that is moved"))
+    insist_holds(report.layout, report.finds, report.libraries, tuple(edits), places)
     return tuple(edits)
 
 
 def grafts(report: AuditReport) -> tuple[Graft, ...]:
     """The libraries to bring in, with the names they get: ``libssl-1a2b3c4d.so.3``."""
-    return tuple(
-        Graft(soname, PurePosixPath(GRAFTS, _hashed(library)), library.sha256)
-        for soname, library in sorted(report.libraries.items())
-    )
+    places = _places(report)
+    found: dict[PurePosixPath, Graft] = {}
+    for library in _in_order(report):
+        place = places[library.path]
+        found.setdefault(place, Graft(library.soname, place, library.sha256))
+    return tuple(found.values())
 
 
-def _hashed(library: Library) -> str:
+def _in_order(report: AuditReport) -> list[Library]:
+    return sorted(report.libraries.values(), key=lambda library: (library.soname, library.path))
+
+
+def _places(report: AuditReport) -> Places:
+    """Where each library goes. Files that are alike in all they say and load are one library."""
+    kinds = _kinds(report)
+    names: dict[str, int] = {}
+    for library in _in_order(report):
+        name, number = _hashed(library), 1
+        while names.setdefault(name, kinds[library.path]) != kinds[library.path]:
+            number += 1
+            name = _hashed(library, f"-{number}")
+    by_kind = {kind: PurePosixPath(GRAFTS, name) for name, kind in names.items()}
+    return {path: by_kind[kind] for path, kind in kinds.items()}
+
+
+def _kinds(report: AuditReport) -> dict[Path, int]:
+    """A number for each library, equal where content and what is loaded for it are.
+
+    Two copies of a library beside two different libraries that they need are two.
+    """
+    libraries = _in_order(report)
+    signs: dict[Path, object] = {library.path: (library.soname, library.sha256) for library in libraries}
+    count = 0
+    while True:
+        numbers = {sign: number for number, sign in enumerate(dict.fromkeys(signs.values()))}
+        kinds = {path: numbers[sign] for path, sign in signs.items()}
+        if len(numbers) == count:
+            return kinds
+        count = len(numbers)
+        signs = {
+            path: (kind, tuple(kinds.get(find.path, find.path) for find in report.found(path) if find.path))
+            for path, kind in kinds.items()
+        }
+
+
+def _hashed(library: Library, mark: str = "") -> str:
     base, dot, rest = library.soname.partition(".")
-    return f"{base}-{library.sha256[:8]}{dot}{rest}"
+    return f"{base}-{library.sha256[:8]}{mark}{dot}{rest}"
 
 
-def _needs(path: PurePosixPath, needed: tuple[str, ...], renamed: dict[str, str]) -> list[Edit]:
-    return [ReplaceNeeded(path, old, renamed[old]) for old in needed if old in renamed]
+def _brought(report: AuditReport, library: Library, places: Places) -> list[Edit]:
+    place, finds = places[library.path], report.found(library.path)
+    user = User(library.linkage, finds, library.path, place)
+    return [
+        Move(place, library.inside) if library.inside else CopyIn(place, library.path),
+        Strip(place),
+        SetSoname(place, place.name),
+        *_needs(place, finds, places),
+        SetRpath(place, rpath(report.layout, user, places)),
+    ]
 
 
-def _rpath(file: ElfFile, grafted: set[str]) -> str:
-    """The rpath a file must have: to the grafts, and to ``lib/`` for a shared libpython."""
-    folder = str(file.path.parent)
-    entries = []
-    if folder == GRAFTS:
-        return _ORIGIN
-    if any(name in grafted for name in file.needed):
-        entries.append(f"{_ORIGIN}/{os.path.relpath(GRAFTS, folder)}")
-    if any(name.startswith("libpython") for name in file.needed):
-        entries.append(_ORIGIN if folder == "lib" else f"{_ORIGIN}/{os.path.relpath('lib', folder)}")
-    return ":".join(entries)
+def _needs(path: PurePosixPath, finds: tuple[Find, ...], places: Places) -> list[Edit]:
+    """What a file is told of libraries that have another name now."""
+    names = {find.name: new_name(find, places) for find in finds}
+    return [ReplaceNeeded(path, old, new) for old, new in names.items() if new != old]
 
 
 def _insist_located(report: AuditReport) -> None:
-    lost = [name for name, library in report.libraries.items() if library.path is None]
+    lost = [
+        f"  {find.name}, needed by {_shown(report, user)}"
+        for user in (*(Path(report.layout.root, file.path) for file in report.files), *report.libraries)
+        for find in report.found(user)
+        if find.lost
+    ]
     if not lost:
         return
-    users = [
-        f"  {soname}, needed by {file.path}"
-        for file in report.files
-        for soname in file.external
-        if soname in lost
-    ]
-    searched = ", ".join(str(folder) for folder in report.searched) or "none given"
+    searched = "".join(f"{folder}, " for folder in report.searched)
     raise AuditError(
-        "libraries that cannot be located:\n" + "\n".join(users),
-        remedy=f"install them, or name their folder (searched: the files' rpaths, {searched}, "
-        "and the system's library folders)",
+        "libraries that cannot be located:\n" + "\n".join(dict.fromkeys(lost)),
+        remedy="install them, or name their folder with --search DIR (searched: the files' rpaths, "
+        f"{searched}LD_LIBRARY_PATH and the system's library folders)",
     )
+
+
+def _insist_certain(report: AuditReport) -> None:
+    """Refuse a file that gets another library from each that loads it, where it had to be told of one."""
+    facts = [
+        f"  {_shown(report, user)}: {find.name} is {' or '.join(_shown(report, path) for path in found)}"
+        for user in (*(Path(report.layout.root, file.path) for file in report.files), *report.libraries)
+        for find in report.found(user)
+        if find.others and find.path is not None
+        for found in [(find.path, *find.others)]
+        if any(path in report.libraries or report.layout.inside(path) is None for path in found)
+    ]
+    if facts:
+        raise AuditError(
+            "what is loaded depends on who loads these files:\n" + "\n".join(facts),
+            remedy="give each an rpath to the one that it needs",
+        )
+
+
+def _shown(report: AuditReport, path: Path) -> str:
+    return str(report.layout.inside(path) or path)

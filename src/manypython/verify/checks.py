@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from manypython import process
 from manypython.model.errors import ManypythonError, VerifyError
-from manypython.model.tree import Tree, VerifiedTree
+from manypython.model.tree import Tree, VerifiedTree, spreads
 from manypython.repair.audit import AuditReport, require
 from manypython.verify import controls, foreign, inside, roots, surroundings
 from manypython.verify.foreign import Subject
@@ -88,6 +88,7 @@ def examine(
             checks = _timed("tree", "audit", lambda: _audit(trial))
             reading = [
                 pool.submit(_timed, "tree", "scan", lambda: _scan(trial)),
+                pool.submit(_timed, "tree", "generic sonames", lambda: _generic_sonames(trial)),
                 pool.submit(_timed, "tree", "hardening", lambda: _hardening(trial)),
             ]
             if subject.target.runs_here:
@@ -151,7 +152,7 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], Checks]]:
     yield lambda: _timed("venv", "pip install", lambda: _venv(trial, tree, ()))
     yield lambda: _timed("venv", "C extension", lambda: _extension(trial, tree))
     main = tree.executable.relative_to(tree.root)
-    if any(file.rpath for file in trial.report.files if file.path == PurePosixPath(main)):
+    if trial.report.found(PurePosixPath(main)):
         fact = "a copied interpreter is too far away from the libraries it needs"
         yield lambda: (skipped("venv", "copies", fact),)
     else:
@@ -170,15 +171,40 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], Checks]]:
 def _audit(trial: Trial) -> str:
     report = trial.report
     require(report, trial.subject.target)
-    odd = [str(f.path) for f in report.files if f.runpath or f.rpath.startswith("/")]
+    odd = [
+        str(file.path)
+        for file in report.files
+        if file.runpath or any(not entry.startswith("$") for entry in file.rpath.split(":") if file.rpath)
+    ]
     if odd:
-        raise VerifyError(f"DT_RUNPATH or an absolute DT_RPATH in {', '.join(odd)}")
+        raise VerifyError(
+            f"DT_RUNPATH, or a DT_RPATH that depends on no place of its own, in {', '.join(odd)}"
+        )
     return f"{len(report.files)} ELF files, {report.policy}"
 
 
 def _scan(trial: Trial) -> str:
-    _none(scan(trial.subject.tree, trial.forbidden))
+    _none(scan(trial.subject.tree, trial.forbidden, _unneeded(trial)))
     return "no build path, no old prefix"
+
+
+def _generic_sonames(trial: Trial) -> str:
+    """What stands in ``lib/`` under a name that others use too was moved, but for what nothing needs."""
+    if left := _unneeded(trial):
+        raise NotTriedError(
+            f"nothing in the tree needs {', '.join(left)}, which LD_LIBRARY_PATH may spread: left in place"
+        )
+    return "none in lib/"
+
+
+def _unneeded(trial: Trial) -> tuple[str, ...]:
+    """Libraries in ``lib/`` that somebody else put there, and no file of the tree loads by itself."""
+    if trial.subject.ours:
+        return ()
+    needed = {find.inside for finds in trial.report.finds.values() for find in finds}
+    names = (path.name for path in sorted(trial.subject.tree.root.glob("lib/*.so*")))
+    found = (PurePosixPath("lib", name) for name in names)
+    return tuple(str(path) for path in found if spreads(path) and path not in needed)
 
 
 def _hardening(trial: Trial) -> str:

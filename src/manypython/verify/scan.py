@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from manypython.model.tree import NEUTRAL_PREFIX, Tree
+from manypython.model.tree import NEUTRAL_PREFIX, Tree, spreads
 
 _NEUTRAL_ALLOWED = (
     # the literal that installers rewrite, and its bytecode
@@ -18,15 +18,15 @@ _NEUTRAL = re.compile(
 )
 _OURS = re.compile(rb"/manypython/(?:work|builds|toolchains|zig)/")
 """Folders of our own cache, on whatever machine the tree was built."""
-_GENERIC = re.compile(r"lib/lib(?!python3)[^/]*\.so[^/]*$")
 
 
-def scan(tree: Tree, forbidden: tuple[str, ...]) -> tuple[str, ...]:
+def scan(tree: Tree, forbidden: tuple[str, ...], left: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Everything that must not be in a portable tree.
 
     Args:
         tree: what to look at.
         forbidden: absolute folders of the build machine; the old prefix among them.
+        left: libraries with generic names that may lie where they lie.
 
     Returns:
         One fact per finding, with the file's path.
@@ -41,7 +41,7 @@ def scan(tree: Tree, forbidden: tuple[str, ...]) -> tuple[str, ...]:
             if path.is_symlink():
                 facts += _link(path, relative)
                 continue
-            if _GENERIC.match(relative):
+            if spreads(PurePosixPath(relative)) and relative not in left:
                 facts.append(f"{relative}: a generic soname, which LD_LIBRARY_PATH may spread")
             if path.is_dir():
                 continue

@@ -63,7 +63,7 @@ def test_a_library_outside_the_tree_is_external(binaries: Path, tmp_path: Path) 
 def test_a_broken_file_is_named(tmp_path: Path, binaries: Path) -> None:
     path = tmp_path / "broken.so"
     path.write_bytes((binaries / "main").read_bytes()[:100])
-    reader = elf.Reader(tmp_path, elf.Policies(LibcFamily.GLIBC, Architecture.X86_64), ())
+    reader = elf.Reader(tmp_path, elf.Policies(LibcFamily.GLIBC, Architecture.X86_64))
     with pytest.raises(AuditError, match=r"broken\.so"):
         reader.read(path)
 
@@ -78,7 +78,7 @@ def test_patching_sets_rpath_and_not_runpath(binaries: Path, tmp_path: Path) -> 
     path = tmp_path / "libouter.so.1"
     path.write_bytes((binaries / "libouter.so.1").read_bytes())
     elf.patch(path, soname="new.so", needed=[("libinner.so.2", "other.so")], rpath="$ORIGIN/x")
-    file = elf.Reader(tmp_path, elf.Policies(LibcFamily.GLIBC, Architecture.X86_64), ()).read(path)
+    file = elf.Reader(tmp_path, elf.Policies(LibcFamily.GLIBC, Architecture.X86_64)).read(path)
     assert (file.soname, file.needed[0], file.rpath, file.runpath) == (
         "new.so",
         "other.so",
@@ -86,5 +86,5 @@ def test_patching_sets_rpath_and_not_runpath(binaries: Path, tmp_path: Path) -> 
         "",
     )
     elf.patch(path, rpath="")
-    again = elf.Reader(tmp_path, elf.Policies(LibcFamily.GLIBC, Architecture.X86_64), ()).read(path)
+    again = elf.Reader(tmp_path, elf.Policies(LibcFamily.GLIBC, Architecture.X86_64)).read(path)
     assert again.rpath == ""

@@ -24,6 +24,18 @@ def old_prefix(tree: Tree) -> str:
     return NEUTRAL_PREFIX if tree.implementation == "pypy" else _prefix(tree, _variables(tree))
 
 
+def origins(tree: Tree) -> tuple[str, ...]:
+    """Where a prefix was configured to be, and where it stands now; a shared one is no one's.
+
+    Raises:
+        TreeError: its sysconfig data is missing or broken.
+    """
+    if tree.shared:
+        return ()
+    places = dict.fromkeys((old_prefix(tree), str(tree.root)))
+    return tuple(place for place in places if place != NEUTRAL_PREFIX)
+
+
 def _prefix(tree: Tree, variables: sysconfig.Variables) -> str:
     prefix = str(variables.get("prefix", ""))
     if not prefix.startswith("/"):
@@ -31,12 +43,14 @@ def _prefix(tree: Tree, variables: sysconfig.Variables) -> str:
     return prefix
 
 
-def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = ()) -> Plan:
+def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = (), stood: tuple[str, ...] = ()) -> Plan:
     """What to write so that no file names the old prefix or the build machine.
 
     Args:
         tree: the tree to be made relocatable.
         build_paths: absolute folders of the machine it was built on.
+        stood: folders where it stood besides, whose Python the scripts in ``bin/`` may name: those that
+            pip installed after the tree was moved.
 
     Raises:
         TreeError: the tree's sysconfig data is missing or broken.
@@ -47,7 +61,7 @@ def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = ()) -> Plan:
     own = tuple(path for path in own if path.startswith("/") and len(path) > _SHORTEST)
     scrubber = Scrubber(prefix, tuple(sorted({*build_paths, *own})))
     scrubbed = sysconfig.scrubbed(variables, scrubber)
-    texts = dict(_texts(tree, scrubber, scrubbed))
+    texts = dict(_texts(tree, scrubber, scrubbed, (prefix, *stood)))
     texts.update(_records(tree, texts))
     edits: list[Edit] = [
         WriteText(path, new, reason)
@@ -63,7 +77,7 @@ def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = ()) -> Plan:
 Texts = Iterator[tuple[PurePosixPath, tuple[str, str]]]
 
 
-def _texts(tree: Tree, scrubber: Scrubber, scrubbed: sysconfig.Variables) -> Texts:
+def _texts(tree: Tree, scrubber: Scrubber, scrubbed: sysconfig.Variables, stood: tuple[str, ...]) -> Texts:
     special: set[Path] = set()
     for path, new, reason in _special(tree, scrubber, scrubbed):
         special.add(path)
@@ -72,7 +86,8 @@ def _texts(tree: Tree, scrubber: Scrubber, scrubbed: sysconfig.Variables) -> Tex
         if path in special or is_elf(path) or path.suffix == ".pyc":
             continue
         text = _read(path)
-        if path.parent == tree.root / "bin" and scripts.is_python_script(text, scrubber.old_prefix):
+        in_bin = path.parent == tree.root / "bin"
+        if in_bin and any(scripts.is_python_script(text, place) for place in stood):
             yield _relative(tree, path), (scripts.patch(text, tree.executable.name), "script")
             continue
         configuration = path.parent.name.startswith("config-") and path.parent.parent == tree.stdlib

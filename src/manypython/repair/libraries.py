@@ -1,0 +1,91 @@
+"""The shared libraries that have to be brought into a tree, or to another place in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from manypython.archives.members import sha256
+from manypython.model.tree import Tree, spreads
+from manypython.repair.elf import ElfFile, Linkage, linkage, system_folders
+from manypython.repair.loading import Find, Layout, Outside
+
+Finds = Mapping[Path, tuple[Find, ...]]
+"""By the file that has the needs."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library to bring in: from outside, or from where it spreads to other programs."""
+
+    path: Path
+    """The file, all links followed: what it is known by."""
+    inside: PurePosixPath | None
+    """The same in the tree; None where it lies outside."""
+    soname: str
+    linkage: Linkage
+    sha256: str
+
+
+def laid_out(tree: Tree, files: tuple[ElfFile, ...], origins: tuple[str, ...]) -> Layout:
+    """A tree as the dynamic linker meets it.
+
+    Args:
+        tree: which.
+        files: its ELF files.
+        origins: folders where it stood before.
+    """
+    known = {file.path: file for file in files}
+    root = tree.root.resolve()
+    stood = dict.fromkeys(place for origin in origins for place in (origin, os.path.realpath(origin)))
+    main = PurePosixPath(tree.executable.resolve().relative_to(root))
+    layout = Layout(str(root), known, {}, main, tuple(stood))
+    links: dict[PurePosixPath, PurePosixPath] = {}
+    for folder, _, names in os.walk(root):
+        for path in (Path(folder, name) for name in names):
+            goals = layout.meant(os.path.realpath(path)) if path.is_symlink() else ()
+            if goal := next((goal for goal in goals if goal in known), None):
+                links[PurePosixPath(path.relative_to(root))] = goal
+    return replace(layout, links=links)
+
+
+def around(layout: Layout, search: tuple[Path, ...]) -> Outside:
+    """What lies around a tree: what is searched, the environment's folders, the system's, its own ``lib``.
+
+    The last is where a Python that was started with ``LD_LIBRARY_PATH`` has its libraries.
+    """
+    environment, system = system_folders(layout.libc)
+    return Outside((*map(str, search), *environment, *system, f"{layout.root}/lib"))
+
+
+def beyond(finds: Finds, path: Path) -> Iterator[Find]:
+    """What a file needs, directly or through others, from outside the tree."""
+    seen, queue = {path}, [path]
+    while queue:
+        for find in finds.get(queue.pop(), ()):
+            if find.inside is None and not find.everywhere:
+                yield find
+            if find.path and find.path not in seen:
+                seen.add(find.path)
+                queue.append(find.path)
+
+
+def to_bring_in(finds: Finds, layout: Layout) -> Iterator[Library]:
+    """Every library that a tree's files load, directly or through others, and that cannot stay there."""
+    names: dict[Path, tuple[str, PurePosixPath | None]] = {}
+    queue = [Path(layout.root, path) for path in layout.files]
+    while queue:
+        for find in finds.get(queue.pop(), ()):
+            if find.path is None or (find.inside and not spreads(find.inside)):
+                continue
+            name = PurePosixPath(find.name).name
+            if find.path not in names and find.inside is None:
+                queue.append(find.path)
+            names[find.path] = (min(name, names.get(find.path, (name,))[0]), find.inside)
+    for path, (name, inside) in names.items():
+        found = layout.files[inside] if inside else linkage(path)
+        if found is not None:
+            soname = PurePosixPath(found.soname).name or name
+            yield Library(path, inside, soname, found, sha256(path))
