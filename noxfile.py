@@ -1,4 +1,4 @@
-"""The front door: ``make`` (the main job), ``lint``, ``types``, ``tests`` (what CI runs), the slow ones."""
+"""The front door: ``make`` (the main job), ``lint``, ``types``, ``tests``, ``tools`` (what CI runs), the rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "tests", "tools"]
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_existing_virtualenvs = True
 
@@ -30,11 +30,26 @@ def make(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test: the quick ones, then one real build through the whole line and its proof."""
+    """Run the unit tests, then what proves the product: make, verify, repair, publish, fetch, one plug-in."""
     session.install("-e", ".[build]", *TESTS)
     session.run("pytest", "-n", "2", "tests/unit", *session.posargs)
     if not session.posargs:
-        session.run("pytest", "tests/integration", "-m", "not slow")
+        session.run("pytest", "tests/integration", "-m", "not slow and not tools")
+
+
+@nox.session
+def tools(session: nox.Session) -> None:
+    """Run the quick tests of all other tools that take an interpreter from a site."""
+    session.install("-e", ".[build]", *TESTS)
+    session.run("pytest", "tests/integration", "-m", "tools and not slow", *session.posargs)
+
+
+@nox.session
+def newcomer(session: nox.Session) -> None:
+    """Run the README's commands on bare Debians, as root and as a user (-- --list, -- debian-13)."""
+    session.install("-e", ".[build]")
+    logs = Path(session.create_tmp()).resolve()
+    session.run("python", "tests/newcomer", "--logs", str(logs), *session.posargs)
 
 
 @nox.session

@@ -40,6 +40,17 @@ LIBC = (
 )
 
 
+PLUG_IN = "test_tox.py"
+"""Of the tools, the one whose tests belong to what ``nox -s tests`` proves; the others are ``nox -s tools``."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of tools: they prove that others take what we make, and take longer than the rest."""
+    for item in items:
+        if item.path.parent.name == "integrations" and item.path.name != PLUG_IN:
+            item.add_marker(pytest.mark.tools)
+
+
 @dataclass(frozen=True)
 class Run:
     """What one call of the command line did."""
