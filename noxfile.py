@@ -1,4 +1,4 @@
-"""The front door: ``make`` (the main job), ``lint``, ``types``, ``tests``, ``tools`` (what CI runs), the rest."""
+"""The front door: ``make`` (the main job); ``lint``, ``types``, ``tests``, ``tools`` (what CI runs); others."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def tools(session: nox.Session) -> None:
 @nox.session
 def newcomer(session: nox.Session) -> None:
     """Run the README's commands on bare Debians, as root and as a user (-- --list, -- debian-13)."""
-    session.install("-e", ".[build]")
+    session.install("-e", ".", "pip")
     logs = Path(session.create_tmp()).resolve()
     session.run("python", "tests/newcomer", "--logs", str(logs), *session.posargs)
 
@@ -70,7 +70,12 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports")
     scripts = sorted(map(str, Path("buildpacks/python").glob("*/*")))
     session.run(
-        "shellcheck", ".ci/run", ".github/actions/setup/setup.sh", "src/manypython/index/setup.sh", *scripts
+        "shellcheck",
+        ".ci/run",
+        ".github/actions/setup/setup.sh",
+        "src/manypython/index/setup.sh",
+        "tests/newcomer/enter.sh",
+        *scripts,
     )
     session.run("zizmor", "--offline", ".github")
     if shutil.which("npm") is None:

@@ -26,10 +26,13 @@ import platformdirs
 import readme
 from rows import ROWS, SUITES, Row, select
 
+from manypython.model.errors import ManypythonError
+
 _CACHE = Path(os.environ.get("MANYPYTHON_CACHE_DIR") or platformdirs.user_cache_path("manypython"))
 _ENTER = Path(__file__).with_name("enter.sh")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_WARM = ("builds", "sources", "toolchains", "zig", "roots/glibc-*")
+_WARM = ("builds/*", "sources/*/[!.]*", "roots/glibc-*")
+"""What is whole from the moment it is there, though others build at this moment."""
 _ADVICE = re.compile(r"\brun: (apt-get .+?)(?:   \(|, or |$)", re.MULTILINE)
 
 
@@ -88,14 +91,8 @@ def _lay(row: Row, root: Path) -> None:
 
 def _clone(place: Path) -> None:
     """A repository of what the checkout holds now, committed or not, and git does not ignore."""
-    git = (
-        "git",
-        "-c",
-        "user.name=newcomer",
-        "-c",
-        "user.email=newcomer@localhost",
-        f"--git-dir={place}/.git",
-    )
+    who = ("-c", "user.name=newcomer", "-c", "user.email=newcomer@localhost")
+    git = ("git", f"--git-dir={place}/.git", *who)
     _do("git", "init", "--quiet", place)
     _do(*git, f"--work-tree={readme.CHECKOUT}", "add", "--all", cwd=readme.CHECKOUT)
     _do(*git, f"--work-tree={place}", "commit", "--quiet", "--message=As it stands")
@@ -142,8 +139,8 @@ def _try(row: Row, logs: Path, *, unit: bool) -> str:
         root = scratch / "root"
         _lay(row, root)
         _follow(Entered(row, root, log), unit=unit)
-    except (RowError, subprocess.CalledProcessError) as error:
-        return f"{error}; see {log}"
+    except (RowError, ManypythonError, subprocess.CalledProcessError) as error:
+        return f"{error} (see {log})"
     finally:
         shutil.rmtree(scratch)
     return ""

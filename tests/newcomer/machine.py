@@ -25,8 +25,9 @@ _CERTIFIED = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXT
 
 def carry(root: Path) -> None:
     """Write this machine's resolver, certificates, and pip's and apt's ways into a root."""
-    for name in ("resolv.conf", "hosts"):
-        shutil.copyfile(f"/etc/{name}", root / "etc" / name)
+    for path in (Path("/etc/resolv.conf"), Path("/etc/hosts")):
+        if path.is_file():
+            shutil.copyfile(path, root / "etc" / path.name)
     verified = ssl.get_default_verify_paths()
     bundle = os.environ.get("SSL_CERT_FILE") or (BUNDLE if Path(BUNDLE).exists() else verified.cafile)
     if bundle:
