@@ -124,7 +124,8 @@ def audit(
             )
         too_new = _too_new(tree.root, files, policies, target.platform_tag)
     layout = laid_out(tree, files, origins)
-    finds = resolve(layout, around(layout, search))
+    outside = around(layout, search)
+    finds = resolve(layout, outside)
     external = {
         file.path: tuple(sorted({find.name for find in beyond(finds, Path(layout.root, file.path))}))
         for file in files
@@ -132,7 +133,7 @@ def audit(
     return AuditReport(
         tree.root,
         tuple(replace(file, external=external[file.path]) for file in files),
-        {library.path: library for library in to_bring_in(finds, layout)},
+        {library.path: library for library in to_bring_in(finds, layout, outside)},
         policies.lowest_of(file.policy for file in files),
         too_new,
         search,

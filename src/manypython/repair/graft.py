@@ -162,8 +162,8 @@ def _insist_located(report: AuditReport) -> None:
     searched = "".join(f"{folder}, " for folder in report.searched)
     raise AuditError(
         "libraries that cannot be located:\n" + "\n".join(dict.fromkeys(lost)),
-        remedy="install them, or name their folder with --search DIR (searched: the files' rpaths, "
-        f"{searched}LD_LIBRARY_PATH and the system's library folders)",
+        remedy="install them, name their folder with --search DIR, or take the files out of the tree "
+        f"(searched: the files' rpaths, {searched}LD_LIBRARY_PATH and the system's library folders)",
     )
 
 

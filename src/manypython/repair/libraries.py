@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from manypython.archives.members import sha256
 from manypython.model.tree import Tree, spreads
-from manypython.repair.elf import ElfFile, Linkage, linkage, system_folders
+from manypython.repair.elf import ElfFile, Linkage, system_folders
 from manypython.repair.loading import Find, Layout, Outside
 
 Finds = Mapping[Path, tuple[Find, ...]]
@@ -72,8 +72,17 @@ def beyond(finds: Finds, path: Path) -> Iterator[Find]:
                 queue.append(find.path)
 
 
-def to_bring_in(finds: Finds, layout: Layout) -> Iterator[Library]:
-    """Every library that a tree's files load, directly or through others, and that cannot stay there."""
+def to_bring_in(
+    finds: Finds, layout: Layout, outside: Outside, digest: Callable[[Path], str] = sha256
+) -> Iterator[Library]:
+    """Every library that a tree's files load, directly or through others, and that cannot stay there.
+
+    Args:
+        finds: what is loaded.
+        layout: the tree.
+        outside: what lies around it.
+        digest: of a library's content.
+    """
     names: dict[Path, tuple[str, PurePosixPath | None]] = {}
     queue = [Path(layout.root, path) for path in layout.files]
     while queue:
@@ -85,7 +94,7 @@ def to_bring_in(finds: Finds, layout: Layout) -> Iterator[Library]:
                 queue.append(find.path)
             names[find.path] = (min(name, names.get(find.path, (name,))[0]), find.inside)
     for path, (name, inside) in names.items():
-        found = layout.files[inside] if inside else linkage(path)
+        found = (path, layout.files[inside]) if inside else outside.read(str(path))
         if found is not None:
-            soname = PurePosixPath(found.soname).name or name
-            yield Library(path, inside, soname, found, sha256(path))
+            soname = PurePosixPath(found[1].soname).name or name
+            yield Library(path, inside, soname, found[1], digest(path))

@@ -6,13 +6,22 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from manypython import process
-from manypython.model.errors import AuditError, TreeError
+from manypython.model.errors import AuditError, HostToolError, OutputError, TreeError
 from manypython.model.target import Target
 from manypython.model.tree import GRAFTS, Tree
 from manypython.progress import Reporter
 from manypython.repair.apply import apply, check, replace_strings
 from manypython.repair.audit import TooNew, _users, audit, require
-from manypython.repair.edits import CopyIn, Remove, SetRpath, SetSoname, Strip, WriteText
+from manypython.repair.edits import (
+    CopyIn,
+    Remove,
+    ReplaceBytes,
+    SetRpath,
+    SetSoname,
+    Strip,
+    WriteText,
+    joined,
+)
 from manypython.repair.elf import Policies
 from manypython.repair.graft import grafts, plan_graft
 
@@ -132,3 +141,70 @@ def test_a_hard_link_elsewhere_is_not_written_through(tree: Tree, binaries: Path
 def test_bytes_are_replaced_in_whole_paths_only() -> None:
     data = b"\0/opt/py\0/opt/py/lib\0/opt/pypy\0x"
     assert replace_strings(data, b"/opt/py", b"/!!!/py") == b"\0/!!!/py\0/!!!/py/lib\0/opt/pypy\0x"
+
+
+def contents(root: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path.relative_to(root)): (path.stat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(root.rglob("*"))
+    }
+
+
+def test_what_fails_half_way_leaves_the_tree_as_it_was(tree: Tree, binaries: Path) -> None:
+    """patchelf refuses the last file of the plan; by then the others are done."""
+    before = contents(tree.root)
+    plan = (
+        *plan_graft(audit(tree, search=(binaries,))),
+        SetRpath(PurePosixPath("lib/python3.13/os.py"), "x"),
+    )
+    with pytest.raises(HostToolError, match="patchelf failed"):
+        apply(tree, plan, reporter=QUIET, jobs=1)
+    assert contents(tree.root) == before
+
+
+def test_a_library_that_nobody_can_read_leaves_the_tree_as_it_was(tree: Tree, binaries: Path) -> None:
+    before = contents(tree.root)
+    plan = (*plan_graft(audit(tree, search=(binaries,))), CopyIn(PurePosixPath("lib/x"), binaries / "gone"))
+    with pytest.raises(OutputError, match="gone: cannot be changed"):
+        apply(tree, plan, reporter=QUIET, jobs=2)
+    assert contents(tree.root) == before
+
+
+def test_a_library_in_lib_is_moved_with_all_that_is_done_to_it(
+    tree: Tree, binaries: Path, tmp_path: Path
+) -> None:
+    for name in ("libouter.so.1", "libinner.so.2"):
+        (tree.root / "lib" / name).write_bytes((binaries / name).read_bytes())
+    (tree.root / "lib/libouter.so").symlink_to("libouter.so.1")
+    report = audit(tree)
+    old = b"libouter.so.1"
+    plan = joined(plan_graft(report), (ReplaceBytes(PurePosixPath("lib/libouter.so.1"), old, old),))
+    apply(tree, plan, reporter=QUIET, jobs=2)
+    assert sorted(path.name.partition("-")[0] for path in tree.grafts.iterdir()) == ["libinner", "libouter"]
+    assert not list(tree.root.glob("lib/*.so*"))
+    assert plan_graft(audit(tree)) == ()
+    tree.root.rename(tmp_path / "moved")
+    assert process.run((tmp_path / "moved/bin/python3.13",), env={}).output == "42\n"
+
+
+def test_a_name_below_a_prefix_that_is_replaced_is_still_found(tree: Tree, cc: str, tmp_path: Path) -> None:
+    """patchelf comes after the bytes, and has to look for what they became."""
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "a.c").write_text("int a(void) { return 42; }\n")
+    (old / "m.c").write_text('#include <stdio.h>\nint a(void);\nint main(void) { printf("%d\\n", a()); }\n')
+    process.run((cc, "-shared", "-fPIC", "-o", "liba.so", "a.c"), cwd=old)
+    process.run((cc, "-o", tree.executable, "m.c", old / "liba.so"), cwd=old)
+    same_length = b"/" + b"!" * (len(str(old)) - 1)
+    edit = ReplaceBytes(PurePosixPath("bin/python3.13"), str(old).encode(), same_length)
+    apply(tree, joined(plan_graft(audit(tree)), (edit,)), reporter=QUIET, jobs=1)
+    (old / "liba.so").unlink()
+    assert str(old).encode() not in tree.executable.read_bytes()
+    assert process.run((tree.executable,), env={}).output == "42\n"
+
+
+def test_what_lies_in_the_tree_is_told_from_what_lies_outside(tree: Tree, binaries: Path) -> None:
+    report = audit(tree, search=(binaries,))
+    assert [file.external for file in report.files] == [("libinner.so.2", "libouter.so.1")]
+    assert set(report.libraries) == {binaries / "libinner.so.2", binaries / "libouter.so.1"}
+    assert all(library.inside is None for library in report.libraries.values())
