@@ -50,7 +50,7 @@ public() { # URL
 
 get() { # URL FILE
   curl --fail --silent --show-error --location --proto "=${1%%:*}" --proto-redir =https \
-    --retry 3 --retry-connrefused --connect-timeout 10 --speed-limit 1 --speed-time 30 --output "$2" "$1"
+    --retry 3 --retry-max-time 180 --retry-connrefused --connect-timeout 10 --speed-limit 1 --speed-time 30 --output "$2" "$1"
 }
 
 # From SHA256SUMS on standard input, the final releases for this machine, best last: version, build, lowest glibc,

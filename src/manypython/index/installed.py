@@ -211,7 +211,7 @@ class locked:  # noqa: N801  (used like a function)
             self.__exit__()
             raise OutputError(
                 f"{self._path}: cannot be locked: {error.strerror}",
-                remedy=f"name a folder that can be written with {self._names}",
+                remedy=f"name a folder that can be written with {self._names} (or HOME, for all of them)",
             ) from None
 
     def __exit__(self, *_: object) -> None:

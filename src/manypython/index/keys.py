@@ -272,6 +272,9 @@ def _save(path: Path, signer: CryptoSigner) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise OutputError(f"{path.parent}: cannot be made: {error.strerror}") from None
+        raise OutputError(
+            f"{path.parent}: cannot be made: {error.strerror}",
+            remedy="name a folder that can be written with --keys",
+        ) from None
     content_of(path, signer.private_bytes, 0o600)
     return path

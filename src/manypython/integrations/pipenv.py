@@ -82,8 +82,8 @@ def install(folder: Path, *, force: bool, dry_run: bool) -> Path:
             remedy="let it install the site's definitions, or add --force and put the shim before it on PATH",
         )
     if not dry_run:
-        _write(record, f"{script}\n", 0o644)
-        _write(script, _SCRIPT.format(mark=_MARK, python=shlex.quote(sys.executable)), 0o755)
+        _write(record, f"{script}\n", 0o644, "PYENV_ROOT")
+        _write(script, _SCRIPT.format(mark=_MARK, python=shlex.quote(sys.executable)), 0o755, "--to")
     return script
 
 
@@ -209,7 +209,7 @@ def _behind(path: Path) -> Installed | None:
 def _recorded() -> Path | None:
     """Where the script stands; None where pyenv's folder is not ours."""
     try:
-        return Path((root() / _RECORD).read_text(encoding="utf-8").rstrip("\n"))
+        return Path(os.fsdecode((root() / _RECORD).read_bytes()).rstrip("\n"))
     except OSError:
         return None
 
@@ -221,16 +221,19 @@ def _is_ours(script: Path) -> bool:
         return False
 
 
-def _write(path: Path, text: str, mode: int) -> None:
-    """Write a file whole or not at all."""
+def _write(path: Path, text: str, mode: int, names: str) -> None:
+    """Write a file whole or not at all; ``names`` is what names its folder, for the error."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(text, encoding="utf-8")
+        scratch.write_bytes(os.fsencode(text))  # paths in it may be in no encoding
         scratch.chmod(mode)
         scratch.replace(path)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
+        raise OutputError(
+            f"{path}: cannot be written: {error.strerror}",
+            remedy=f"name a folder that can be written with {names}",
+        ) from None
 
 
 def _say(text: str) -> None:
