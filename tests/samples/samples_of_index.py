@@ -13,7 +13,7 @@ from manypython.archives.members import Member, below, complete
 from manypython.archives.write import FAST, WRITERS
 from manypython.index.model import POOL, Build, File, Index, Library, Proof
 from manypython.model.identifier import ArtifactName, BuildNumber
-from manypython.model.target import DEFAULT_TARGET, Target
+from manypython.model.target import Target
 
 BASE = "https://example.org/python/"
 NUMBER = BuildNumber(20261121)
@@ -33,9 +33,8 @@ def name_of(
     level: int = 1,
 ) -> ArtifactName:
     target = Target.of_tag(tag)
-    policy = target.policy if target.floor > DEFAULT_TARGET.floor else ""
     return ArtifactName(
-        Version(version), number, target.architecture, target.libc, "", variant, policy, level=level
+        Version(version), number, target.architecture, target.libc, "", variant, target.mark, level=level
     )
 
 

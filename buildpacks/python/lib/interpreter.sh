@@ -34,6 +34,7 @@ site() {
   [[ -n $index ]] || fail 'MANYPYTHON_INDEX is not set: it says where interpreters come from.' \
     'Heroku: heroku config:set MANYPYTHON_INDEX=https://…' 'pack: pack build --env MANYPYTHON_INDEX=https://…'
   [[ $index != /* ]] || index=file://$index
+  index=${index// /%20}
   [[ $index =~ ^(https://|file:///) || $index =~ ^http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?(/|$) ]] ||
     fail "MANYPYTHON_INDEX is $(public "$index"), which nothing protects." 'Take an https:// or file:/// address.'
   printf '%s/\n' "${index%/}"
@@ -49,20 +50,33 @@ public() { # URL
 }
 
 get() { # URL FILE
+  local path=${1#file://}
+  if [[ $path != "$1" ]]; then # a folder needs no curl
+    path=${path//\\/\\\\}
+    printf -v path %b "${path//%/\\x}"
+    if [[ $2 == - ]]; then cat -- "$path"; else cp -- "$path" "$2"; fi
+    return
+  fi
   curl --fail --silent --show-error --location --proto "=${1%%:*}" --proto-redir =https \
     --retry 3 --retry-max-time 180 --retry-connrefused --connect-timeout 10 --speed-limit 1 --speed-time 30 --output "$2" "$1"
 }
 
-# From SHA256SUMS on standard input, the final releases for this machine, best last: version, build, lowest glibc,
-# SHA-256, path. As everywhere on a site: the newest version; of its builds those for the oldest glibc, and of
-# these the newest. A name without a policy wants glibc 2.17; builds for newer processors (x86_64_v3) and
-# variants (freethreaded) have other names.
+# The glibc of this machine, 2.39; nothing where that is not known.
+glibc() {
+  getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc \([0-9]*[.][0-9]*\).*/\1/p'
+}
+
+# From SHA256SUMS on standard input, the final releases that run on this machine, best last: version, build, lowest
+# glibc, SHA-256, path. The newest version; of its builds those for the oldest glibc, and of these the newest.
+# A name without a policy wants glibc 2.17; builds for newer processors (x86_64_v3) and variants
+# (freethreaded) have other names.
 offered() {
-  awk -v machine="$(uname -m)" '
+  awk -v machine="$(uname -m)" -v here="$(glibc)" '
+    function number(glibc, part) { split(glibc, part, "."); return part[1] * 1000 + part[2] }
     BEGIN {
-      number = "[0-9]+"
-      pattern = "^python-build-standalone/releases/download/" number "/cpython-[0-9.]+[+]" number "-" machine \
-        "-unknown-linux-gnu(-manylinux_" number "_" number ")?-install_only[.]tar[.]gz$"
+      digits = "[0-9]+"
+      pattern = "^python-build-standalone/releases/download/" digits "/cpython-[0-9.]+[+]" digits "-" machine \
+        "-unknown-linux-gnu(-manylinux_" digits "_" digits ")?-install_only[.]tar[.]gz$"
     }
     $2 ~ pattern {
       name = $2
@@ -70,13 +84,13 @@ offered() {
       split(name, word, /[-+]/)
       floor = "2.17"
       if (sub(/^manylinux_/, "", word[8])) { sub(/_/, ".", word[8]); floor = word[8] }
-      print word[2], word[3], floor, $1, $2
+      if (here == "" || number(floor) <= number(here)) print word[2], word[3], floor, $1, $2
     }' | sort -k1,1V -k3,3Vr -k2,2n
 }
 
 # The best that answers: version, build, glibc, SHA-256, URL and the file that asked.
 choose() { # APP
-  local answer file found here site sums version
+  local answer file found here libc machine site sums version
   site=$(site)
   answer=$(asked "$1")
   read -r version file <<<"$answer"
@@ -87,7 +101,9 @@ choose() { # APP
     '(asked == "" || $1 == asked || index($1, asked ".") == 1) && (pin == "" || $4 == pin)' <<<"$here" | tail -n 1)
   if [[ -z $found ]]; then
     found=$(cut -d ' ' -f 1 <<<"$here" | uniq | paste -s -d ' ')
-    fail "$(public "$site") has no Python${version:+ $version ($file)} for $(uname -m)${MANYPYTHON_SHA256:+ that MANYPYTHON_SHA256 is of}." \
+    libc=$(glibc) || libc=
+    machine="$(uname -m)${libc:+ with glibc $libc}"
+    fail "$(public "$site") has no Python${version:+ $version ($file)} for $machine${MANYPYTHON_SHA256:+ that MANYPYTHON_SHA256 is of}." \
       "It has: ${found:-none at all}"
   fi
   printf '%s%s %s\n' "${found% *} $site" "${found##* }" "$file"

@@ -45,8 +45,8 @@ def _commands(settings: Settings, arguments: argparse.Namespace) -> tuple[Comman
     spec = Spec.parse(arguments.python or ">=3")
     entries, signed, source = available(settings, Reporter(quiet=arguments.json))
     base = settings.index if "://" in settings.index else f"{Path(settings.index).absolute().as_uri()}/"
-    index = Index.of(base, [each for each in all_builds(entries, source) if spec.matches(each.version)])
-    found = commands(index, pin(settings) if signed else "")
+    index = Index.of(base, all_builds(entries, source))
+    found = commands(index, pin(settings) if signed else "", spec)
     if not found:
         raise NoBuildError(
             f"{source}: has no final release of {arguments.python or 'CPython'}",

@@ -119,6 +119,12 @@ def keys_show(arguments: argparse.Namespace) -> int:
 def _show(done: Published) -> None:
     for key in done.added:
         print(f"added {key}")
+    if done.left_out:
+        print(
+            f"note: {', '.join(done.left_out)}: of a newer C library than other builds of this site; "
+            "lists of tools that cannot ask for one leave it out (docs/publish.md)",
+            file=sys.stderr,
+        )
     print(f"{done.site}: {len(done.written)} files written, {len(done.unchanged)} as they were")
     print(f"base URL: {done.base_url}")
     pin = keys.fingerprint(done.site)

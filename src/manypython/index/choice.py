@@ -1,4 +1,8 @@
-"""Which build a reader gets that cannot tell builds apart: no field for a floor, none for a build number."""
+"""Which build a reader gets that cannot tell builds apart: no field for a floor, none for a build number.
+
+Such a reader takes the newest version that it sees. So it must not see one that wants a newer C
+library than an older version does: on a machine between the two it would take what does not run.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import TypeVar
 
 from packaging.version import Version
 
-from manypython.index.model import Build, Index
+from manypython.index.model import Build
 from manypython.model.target import Architecture, LibcFamily
 
 PLAIN = ""
@@ -26,34 +30,85 @@ def grouped(builds: Iterable[Build], key: Callable[[Build], _K]) -> dict[_K, lis
 
 
 def widest(builds: Iterable[Build]) -> Build:
-    """The build that runs in most places: the lowest floor, then the newest number, then the lowest level."""
-    return min(builds, key=lambda b: (b.target.floor, -b.number.value, b.level))
+    """The build that runs in most places: the lowest floor, then the newest number, then the lowest level.
+
+    Raises:
+        ValueError: they are of several C libraries, whose floors cannot be compared.
+    """
+    return min(_of_one_libc(builds), key=lambda b: (b.target.floor, -b.number.value, b.level))
 
 
 def newest(builds: Iterable[Build]) -> Build:
-    """The newest number, then the highest floor, then the lowest level."""
-    return max(builds, key=lambda b: (b.number.value, b.target.floor, -b.level))
+    """The newest number, then the highest floor, then the lowest level.
+
+    Raises:
+        ValueError: they are of several C libraries, whose floors cannot be compared.
+    """
+    return max(_of_one_libc(builds), key=lambda b: (b.number.value, b.target.floor, -b.level))
 
 
-def usual(index: Index) -> Mapping[Slot, Build]:
-    """For each version, variant and architecture its widest build, newest version first.
+def _of_one_libc(builds: Iterable[Build]) -> list[Build]:
+    found = list(builds)
+    if len({build.target.libc for build in found}) > 1:
+        raise ValueError("builds of several C libraries")
+    return found
+
+
+def everywhere(builds: Iterable[Build]) -> tuple[Build, ...]:
+    """The builds that run wherever any of their kind runs: those of the kind's lowest floor, in their order.
+
+    A kind is what a reader can ask for: architecture, C library, micro-architecture level, variant.
+    """
+    known = tuple(builds)
+    kinds = grouped(known, _kind)
+    lowest = {kind: widest(alike).target.floor for kind, alike in kinds.items()}
+    return tuple(build for build in known if build.target.floor == lowest[_kind(build)])
+
+
+def left_out(builds: Iterable[Build]) -> tuple[Build, ...]:
+    """Builds of versions that ``everywhere`` has not at all, the widest of each."""
+    known = tuple(builds)
+    there = {(_kind(build), build.version) for build in everywhere(known)}
+    groups = grouped(known, lambda build: (_kind(build), build.version))
+    return tuple(widest(alike) for key, alike in groups.items() if key not in there)
+
+
+def _kind(build: Build) -> tuple[str, ...]:
+    return build.target.architecture, build.target.libc, str(build.level), build.variant
+
+
+def usual(builds: Iterable[Build]) -> Mapping[Slot, Build]:
+    """For each version, variant and architecture its build that runs everywhere, newest version first.
 
     Of glibc and of the lowest micro-architecture level: what any machine of that architecture runs.
     """
-    fit = [b for b in index.builds if b.target.libc is LibcFamily.GLIBC and b.level == 1]
-    groups = grouped(fit, lambda b: (b.version, b.variant, b.target.architecture))
-    return {slot: widest(builds) for slot, builds in groups.items()}
+    return {slot: widest(alike) for slot, alike in of_glibc(everywhere(builds)).items()}
 
 
-def plain(index: Index) -> Mapping[Slot, Build]:
+def on_glibc(builds: Iterable[Build], version: tuple[int, int]) -> Mapping[Slot, Build]:
+    """The same of all that runs on machines with this glibc, for a reader that is on no others."""
+    return {
+        slot: widest(fit)
+        for slot, alike in of_glibc(builds).items()
+        if (fit := [build for build in alike if build.target.floor <= version])
+    }
+
+
+def of_glibc(builds: Iterable[Build]) -> Mapping[Slot, list[Build]]:
+    """Builds of glibc and of the lowest micro-architecture level, by what most readers can ask for."""
+    fit = [build for build in builds if build.target.libc is LibcFamily.GLIBC and build.level == 1]
+    return grouped(fit, lambda b: (b.version, b.variant, b.target.architecture))
+
+
+def plain(builds: Iterable[Build]) -> Mapping[Slot, Build]:
     """``usual`` without free-threaded and debug builds."""
-    return {slot: build for slot, build in usual(index).items() if build.variant == PLAIN}
+    return {slot: build for slot, build in usual(builds).items() if build.variant == PLAIN}
 
 
-def latest(index: Index) -> Mapping[tuple[int, int], dict[Architecture, Build]]:
+def latest(builds: Iterable[Build]) -> Mapping[tuple[int, int], dict[Architecture, Build]]:
     """For each minor version, newest first, its newest final release by architecture; plain builds."""
     found: dict[tuple[int, int], dict[Architecture, Build]] = {}
-    for (version, _, architecture), build in plain(index).items():
+    for (version, _, architecture), build in plain(builds).items():
         if not version.is_prerelease:
             found.setdefault((version.major, version.minor), {}).setdefault(architecture, build)
     return found

@@ -10,6 +10,7 @@ from typing import Any
 
 from manypython.archives.write import BEST, Effort
 from manypython.index import keys, repack
+from manypython.index.choice import left_out
 from manypython.index.intake import Intake, take_in
 from manypython.index.model import Build, File, Index
 from manypython.index.render import own, render
@@ -35,6 +36,8 @@ class Published:
     written: tuple[str, ...]
     """Paths in the site, in the order they were written."""
     unchanged: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    """Keys of builds that want a newer C library than others do: lists that cannot say so leave them out."""
 
     def as_json(self) -> dict[str, Any]:
         """The same for machines."""
@@ -44,6 +47,7 @@ class Published:
             "added": list(self.added),
             "written": list(self.written),
             "unchanged": list(self.unchanged),
+            "left_out": list(self.left_out),
         }
 
 
@@ -96,7 +100,8 @@ def publish(  # noqa: PLR0913  (what, where, and how)
         _write(index, place, sign)
     known = {build.key: build for build in builds}
     added = tuple(b.key for b in index.builds if b.key not in known or _grew(known[b.key], b))
-    return Published(root, index.base_url, added, tuple(place.written), tuple(place.unchanged))
+    out = tuple(build.key for build in left_out(index.builds))
+    return Published(root, index.base_url, added, tuple(place.written), tuple(place.unchanged), out)
 
 
 def rotate(site: Path, make: Sign, reporter: Reporter) -> Published:

@@ -17,14 +17,15 @@ from pathlib import Path, PurePosixPath
 from manypython.archives.members import Member, complete, sha256
 from manypython.archives.read import members
 from manypython.archives.write import WRITERS, Effort
-from manypython.index.choice import PLAIN, THREADS, usual
+from manypython.index.choice import PLAIN, THREADS, on_glibc, usual
 from manypython.index.model import Build, File, Index
 from manypython.index.render import setup_python, simple
 from manypython.model.errors import ArchiveError
 from manypython.model.target import Architecture
 
 HEROKU = "heroku/"
-_STACK = "ubuntu-24.04"
+_STACK, _GLIBC = "ubuntu-24.04", (2, 39)
+"""Of Heroku's: the name that its buildpack asks for says it, so what runs there will do."""
 _DEBIAN = {Architecture.X86_64: "amd64", Architecture.AARCH64: "arm64"}
 _TOP = "python"
 _PIP = re.compile(r"bin/pip[0-9.]*$|lib/[^/]+/site-packages/pip(-[^/]+)?(/|$)")
@@ -45,13 +46,11 @@ class Repack:
 
 
 def missing(index: Index) -> tuple[Repack, ...]:
-    """What is to be made: for setup-python and Heroku of the usual builds, a PyBI of every zip."""
-    wanted: list[Repack] = []
-    for build in usual(index).values():
-        if build.variant in (PLAIN, THREADS):
-            wanted.append(Repack(build, _gha(build)))
-        if build.variant == PLAIN and not build.version.is_prerelease:
-            wanted.append(Repack(build, _heroku(build)))
+    """What is to be made: for setup-python of the usual builds, for Heroku, and a PyBI of every zip."""
+    wanted = [Repack(b, _gha(b)) for b in usual(index.builds).values() if b.variant in (PLAIN, THREADS)]
+    wanted += [
+        Repack(build, _heroku(build)) for build in _for_heroku(index) if not build.version.is_prerelease
+    ]
     wanted += [
         Repack(build, _pybi(build))
         for build in index.builds
@@ -63,10 +62,14 @@ def missing(index: Index) -> tuple[Repack, ...]:
 def aliases(index: Index) -> dict[str, str]:
     """The names that Heroku's buildpack asks for, and the path of what lies there."""
     found = {}
-    for build in usual(index).values():
-        if build.variant == PLAIN and (file := build.under(HEROKU)) is not None:
+    for build in _for_heroku(index):
+        if (file := build.under(HEROKU)) is not None:
             found[f"{HEROKU}{file.name}"] = file.path
     return found
+
+
+def _for_heroku(index: Index) -> list[Build]:
+    return [build for build in on_glibc(index.builds, _GLIBC).values() if build.variant == PLAIN]
 
 
 def make(build: Build, paths: Sequence[str], site: Path, effort: Effort) -> tuple[File, ...]:

@@ -217,6 +217,18 @@ def test_without_the_index_nothing_is_built(buildpack: Path, tmp_path: Path) -> 
     assert not (app / ".heroku").exists()
 
 
+def test_a_site_that_gives_no_answer_is_named_without_its_password(
+    buildpack: Path, host_packages: Callable[..., None], tmp_path: Path
+) -> None:
+    host_packages("curl")
+    app = write(tmp_path / "app", {"requirements.txt": ""})
+    config = write(tmp_path / "env", {"MANYPYTHON_INDEX": "https://me:secret@127.0.0.1:99999/index.json"})
+    done = attempt(clean(tmp_path / "home"), buildpack / "bin/compile", app, tmp_path / "cache", config)
+    assert done.returncode == 1
+    assert " !     https://127.0.0.1:99999/SHA256SUMS could not be fetched.\n" in done.stderr
+    assert "secret" not in done.stderr
+
+
 def test_the_repack_for_the_stock_buildpack_leaves_pip_to_it(served: Served) -> None:
     (packed,) = (served.folder / "heroku").glob("*.tar.zst")
     names = [str(member.name) for member in members(packed)]

@@ -7,9 +7,15 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from driving import Page, Served, attempt, clean, run
+from samples_of_index import make_archives, name_of
+
+from manypython.archives.write import FAST
+from manypython.index.publish import publish
+from manypython.progress import Reporter
 
 PAGE = Page.of("uv")
 UV = "uv>=0.9,<1"
@@ -127,3 +133,44 @@ def test_what_uv_says_without_us_and_of_what_the_site_has_not(
     assert "3.13." in run(env, "uv", "python", "list", "--only-downloads")
     env["UV_PYTHON_INSTALL_MIRROR"] = served.url
     assert "UV_PYTHON_INSTALL_MIRROR" in attempt(env, *install, "3.13").stderr
+
+
+def test_a_newer_version_that_this_machine_cannot_run_is_not_what_uv_gets(
+    made: Any, uv: Path, tmp_path: Path
+) -> None:
+    """Nor one for a newer processor, at which uv does not look; the lists that have them give them, as a control."""
+    machine, site = os.uname().machine, tmp_path / "site"
+    broken = " >&2; exit 1"
+    newer, tag = "3.13.98", f"manylinux_2_99_{machine}"
+    faster = name_of("3.13.99", f"manylinux_2_17_{machine}", level=4)
+    archives = [
+        made.archive(".tar.gz"),
+        *make_archives(tmp_path / "dist", name_of(newer, tag), tag=tag, note=broken),
+        *make_archives(tmp_path / "dist", faster, tag=f"manylinux_2_17_{machine}", note=broken),
+    ]
+    done = publish(archives, site, reporter=Reporter(quiet=True), effort=FAST)
+    assert [key.split("+")[0] for key in done.left_out] == [f"cpython-{newer}"]
+    env = clean(tmp_path / "home", uv, UV_OFFLINE="1", UV_PYTHON_INSTALL_BIN="0", UV_NO_CACHE="1")
+
+    def got(path: Path) -> str:
+        env["UV_PYTHON_DOWNLOADS_JSON_URL"] = str(path)
+        env["UV_PYTHON_INSTALL_DIR"] = str(tmp_path / f"for {path.name}")
+        done = attempt(env, "uv", "python", "install", "3.13")
+        assert done.returncode == 0, done.stderr
+        return re.search(r"Installed Python (\S+)", done.stderr)[1]  # type: ignore[index]
+
+    real = made.data["artifacts"][0]["path"].split("cpython-")[1].split("+")[0]
+    assert got(site / "uv/downloads.json") == real
+    assert (
+        run(env, "uv", "run", "--managed-python", "--no-project", "-p", "3.13", "python", "-V")
+        == f"Python {real}\n"
+    )
+    assert got(site / "uv/downloads-manylinux_2_99.json") == newer
+    entries = json.loads((site / "uv/downloads.json").read_text())
+    key = f"cpython-{real}-linux-{machine}-gnu"
+    unsafe = {
+        key: entries[key],
+        "x": {**entries[key], "patch": 99, "arch": {"family": machine, "variant": "v4"}},
+    }
+    (tmp_path / "unsafe.json").write_text(json.dumps(unsafe))
+    assert got(tmp_path / "unsafe.json") == "3.13.99"

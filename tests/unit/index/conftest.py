@@ -59,7 +59,6 @@ class MadeSite:
     ) -> Build:
         """One more build, not yet published."""
         target = Target.of_tag(tag or TAG)
-        policy = target.policy if target.floor > (2, 17) and target.libc.abi == "gnu" else ""
         name = ArtifactName(
             Version(version),
             BuildNumber(number),
@@ -67,7 +66,7 @@ class MadeSite:
             target.libc,
             ".zip",
             variant,
-            policy,
+            target.mark,
             level=level,
         )
         packed = members or interpreter(version)

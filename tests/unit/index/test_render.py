@@ -86,6 +86,7 @@ def test_uv_has_a_list_for_each_floor() -> None:
     assert "manylinux_2_28" in newer["cpython-3.13.5-linux-x86_64-gnu"]["url"]
     assert newer["cpython-3.12.11-linux-x86_64-gnu"]["build"] == str(OLDER)
     assert not any(entry["libc"] == "musl" for entry in newer.values())
+    assert list(as_json("uv/downloads-musllinux_1_2.json")) == ["cpython-3.13.5-linux-x86_64-musl"]
     assert (
         as_json("uv/downloads-manylinux_2_17.json")["cpython-3.13.5-linux-x86_64-gnu"]["build"] == "20261121"
     )
@@ -121,7 +122,7 @@ def test_a_definition_of_pyenv_picks_by_machine(machine: str, code: int, tmp_pat
     definition = tmp_path / "3.13.5"
     definition.write_bytes(FILES["python-build/3.13.5"])
     script = (
-        f'uname() {{ [ "$1" = -s ] && echo Linux || echo {machine}; }}\n'
+        f'uname() {{ [ "$1" = -s ] && echo Linux || echo {machine}; }}\ngetconf() {{ echo glibc 2.17; }}\n'
         f'install_package() {{ printf "%s\\n" "$@"; }}\n. {definition}\n'
     )
     done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=False)

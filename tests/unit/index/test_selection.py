@@ -151,7 +151,7 @@ def entry(version: str, tag: str, **more: Any) -> dict[str, Any]:
     told = {"build": 20261121, "level": 1, "variant": "", **more}
     target = Target.of_tag(tag)
     level = f"_v{told['level']}" if told["level"] > 1 else ""
-    marks = f"-{target.policy}" if target.libc.abi == "gnu" and target.floor > (2, 17) else ""
+    marks = f"-{target.mark}" if target.mark else ""
     marks += f"-{told['variant']}" if told["variant"] else ""
     name = (
         f"cpython-{version}+{told['build']}-{target.architecture}{level}-unknown-linux-{target.libc.abi}{marks}"

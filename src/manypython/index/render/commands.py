@@ -9,8 +9,10 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from manypython.index.choice import latest
+from manypython.index.choice import everywhere, latest
 from manypython.index.model import Build, Index
+from manypython.index.render import uv
+from manypython.model.identifier import Spec
 from manypython.model.target import Architecture
 
 
@@ -37,6 +39,8 @@ class _Site:
     short: str
     """``3.13``."""
     build: Build
+    listed: bool
+    """Whether the lists have it that know no C library; else it wants a newer one than others of the site."""
 
     @property
     def options(self) -> str:
@@ -52,7 +56,8 @@ class _Site:
     @property
     def uv(self) -> str:
         """For what runs uv by itself."""
-        return f"export UV_PYTHON_DOWNLOADS_JSON_URL={shlex.quote(f'{self.base}uv/downloads.json')}"
+        path = uv.path(None if self.listed else self.build.target)
+        return f"export UV_PYTHON_DOWNLOADS_JSON_URL={shlex.quote(f'{self.base}{path}')}"
 
     @property
     def definition(self) -> str:
@@ -69,19 +74,22 @@ class _Site:
         return f"pip install manypython\nmanypython fetch {self.short} --store uv {self.options}\n{then}"
 
 
-def commands(index: Index, trust: str = "") -> tuple[Command, ...]:
+def commands(index: Index, trust: str = "", spec: Spec | None = None) -> tuple[Command, ...]:
     """The tools in the order they are shown; none where the site has no final release.
 
     Args:
         index: the builds; its base URL is what tools are told.
         trust: what users pin, ``sha256:HEX``; empty: nobody signs the index.
+        spec: the version to speak of; None: the newest.
     """
-    found = latest(index)
+    meant = [build for build in index.builds if spec is None or spec.matches(build.version)]
+    listed = set(everywhere(index.builds))
+    found = latest([build for build in meant if build in listed]) or latest(meant)
     if not found:
         return ()
     (major, minor), builds = next(iter(found.items()))
     build = builds.get(Architecture.X86_64) or next(iter(builds.values()))
-    site = _Site(index.base_url, trust, f"{major}.{minor}", build)
+    site = _Site(index.base_url, trust, f"{major}.{minor}", build, build in listed)
     return (
         *_runners(site),
         *_version_managers(site),
@@ -108,7 +116,7 @@ def _runners(site: _Site) -> tuple[Command, ...]:
         Command(
             "uv",
             "Its list of downloads is replaced by this site's. Where builds differ in the glibc they want, "
-            "there is a list for each: uv/downloads-manylinux_X_Y.json.",
+            "it has those that run everywhere, and uv/downloads-manylinux_X_Y.json what that glibc runs.",
             f"{site.uv}\nuv python install {site.short}",
         ),
         Command(
@@ -192,6 +200,12 @@ def _project_managers(site: _Site) -> tuple[Command, ...]:
 
 def _services(site: _Site) -> tuple[Command, ...]:
     trust = f"\n    trust: {site.trust}" if site.trust else ""
+    setup_python = Command(
+        "setup-python",
+        "actions/setup-python 7.1 or newer takes interpreters from here.",
+        f'- uses: actions/setup-python@v7\n  with:\n    python-version: "{site.short}"\n'
+        f"    mirror: {site.base.rstrip('/')}",
+    )
     return (
         Command(
             "github-actions",
@@ -201,12 +215,7 @@ def _services(site: _Site) -> tuple[Command, ...]:
             f'    python-version: "{site.short}"\n'
             f"    index: {site.base}{trust}",
         ),
-        Command(
-            "setup-python",
-            "actions/setup-python 7.1 or newer takes interpreters from here.",
-            f'- uses: actions/setup-python@v7\n  with:\n    python-version: "{site.short}"\n'
-            f"    mirror: {site.base.rstrip('/')}",
-        ),
+        *((setup_python,) if site.listed else ()),  # its list has no word for a C library
         Command(
             "heroku",
             "An app's interpreter comes from here, by the buildpack in buildpacks/python of manypython's "

@@ -10,7 +10,7 @@ from manypython.model.target import Architecture
 def render(index: Index) -> dict[str, bytes]:
     """The newest final release of each minor version, for the architecture that sources it."""
     lines: dict[Architecture, list[str]] = {}
-    for (major, minor), builds in latest(index).items():
+    for (major, minor), builds in latest(index.builds).items():
         for architecture, build in builds.items():
             lines.setdefault(architecture, []).append(_line(index, major, minor, build))
     if not lines:

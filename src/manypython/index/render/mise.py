@@ -14,7 +14,7 @@ _PLATFORMS = {Architecture.X86_64: "linux-x64", Architecture.AARCH64: "linux-arm
 def render(index: Index) -> dict[str, bytes]:
     """Archive names, oldest first: mise takes the last that fits; and what it may lock, newest first."""
     names: dict[Architecture, list[str]] = {}
-    for build in reversed(tuple(plain(index).values())):
+    for build in reversed(tuple(plain(index.builds).values())):
         names.setdefault(build.target.architecture, []).append(build.archive.name)
     files = {
         f"tools/python-precompiled-{architecture}-unknown-linux-gnu.gz": gzip.compress(
@@ -22,7 +22,7 @@ def render(index: Index) -> dict[str, bytes]:
         )
         for architecture, listed in names.items()
     }
-    entries = [_locked(index, builds) for builds in latest(index).values()]
+    entries = [_locked(index, builds) for builds in latest(index.builds).values()]
     return {**files, "mise.lock.sample": "\n".join(entries).encode()} if entries else files
 
 

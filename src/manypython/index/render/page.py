@@ -210,7 +210,7 @@ def _lists(index: Index) -> str:
     """The lists that there are: some have nothing to say of a small site."""
     there = {path for module in _LISTING for path in module.render(index)}
     policies = sorted(path for path in there if path.startswith("uv/downloads-"))
-    lists = (*_LISTS[:2], *((path, "the same for one glibc floor") for path in policies), *_LISTS[2:])
+    lists = (*_LISTS[:2], *((path, "the same for one C library") for path in policies), *_LISTS[2:])
     return "".join(
         f'<li><a href="{escape(path)}">{escape(path)}</a><span class="small dim">{escape(says)}</span></li>'
         for path, says in lists

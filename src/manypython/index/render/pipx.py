@@ -15,7 +15,7 @@ def render(index: Index) -> dict[str, bytes]:
     time is the day of the newest build here, since a site is made without a clock;
     whoever fetches the list puts the true time in, as the command on the page does.
     """
-    builds = plain(index).values()
+    builds = plain(index.builds).values()
     if not builds:
         return {}
     told = {

@@ -19,7 +19,7 @@ _STAGES = {"a": "alpha", "b": "beta", "rc": "rc"}
 def render(index: Index) -> dict[str, bytes]:
     """The manifest, newest first; the action refuses an empty one, so then there is none."""
     entries: dict[Version, dict[str, Any]] = {}
-    for (version, _, _), build in usual(index).items():
+    for (version, _, _), build in usual(index.builds).items():
         repack = build.under(FOLDER)
         if repack is None:
             continue

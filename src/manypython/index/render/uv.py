@@ -6,22 +6,31 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from manypython.index.choice import grouped, newest, widest
+from manypython.index.choice import everywhere, grouped, newest, widest
 from manypython.index.model import Build, Index
-from manypython.model.target import LibcFamily
+from manypython.model.target import Target
 
 
 def render(index: Index) -> dict[str, bytes]:
-    """One list for every machine, and one for each glibc floor: uv has no field for it.
+    """One list for every machine, and one for each floor of a C library: uv has no field for it.
 
     Two entries of one key would be picked from at random, so there is one.
     """
-    glibc = [build for build in index.builds if build.target.libc is LibcFamily.GLIBC]
-    files = {"uv/downloads.json": _list(index, index.builds, widest)}
-    for policy, floor in {build.target.policy: build.target.floor for build in glibc}.items():
-        fit = [build for build in glibc if build.target.floor <= floor]
-        files[f"uv/downloads-{policy}.json"] = _list(index, fit, newest)
+    files = {path(): _list(index, everywhere(index.builds), widest)}
+    for target in dict.fromkeys(build.target for build in index.builds):
+        fit = [build for build in index.builds if _runs(build.target, target)]
+        files[path(target)] = _list(index, fit, newest)
     return files
+
+
+def path(target: Target | None = None) -> str:
+    """Of a list: for machines whose C library is as old as a target's, or for all."""
+    return f"uv/downloads-{target.policy}.json" if target else "uv/downloads.json"
+
+
+def _runs(built: Target, there: Target) -> bool:
+    """Whether a build runs where another's C library is, on whatever machine."""
+    return built.libc is there.libc and built.floor <= there.floor
 
 
 def key(build: Build) -> str:
@@ -33,8 +42,23 @@ def key(build: Build) -> str:
 
 
 def _list(index: Index, builds: Iterable[Build], best: Callable[[Iterable[Build]], Build]) -> bytes:
-    entries = {name: _entry(index, best(alike)) for name, alike in grouped(builds, key).items()}
+    entries = {name: _entry(index, best(alike)) for name, alike in grouped(_plain_first(builds), key).items()}
     return f"{json.dumps(entries, indent=1)}\n".encode()
+
+
+def _plain_first(builds: Iterable[Build]) -> list[Build]:
+    """Builds without those for newer processors of which there is no plain one of the same version.
+
+    uv looks at no processor: of one version it takes the plain build, unless ``x86_64_v3`` is asked
+    for, and of several the newest, be it ``x86_64_v4``.
+    """
+    known = list(builds)
+    plain = {_version(build) for build in known if build.level == 1}
+    return [build for build in known if _version(build) in plain]
+
+
+def _version(build: Build) -> tuple[object, ...]:
+    return build.version, build.variant, build.target.architecture, build.target.libc
 
 
 def _entry(index: Index, build: Build) -> dict[str, Any]:
