@@ -82,15 +82,18 @@ def _excepted(parts: SplitResult, told: str) -> bool:
     an address, a network (``10.0.0.0/8``), or one of these with a port.
     """
     host, port = (parts.hostname or "").rstrip("."), parts.port or PORTS.get(parts.scheme)
+    address = _network(host)
     for word in filter(None, re.split(r"[,\s]+", told.lower())):
         match = None if _network(word) else _PLACE.fullmatch(word)
         if match and int(match[2]) != port:
             continue
         named = match[1] if match else word
-        if (network := _network(named)) and (address := _network(host)):
-            if address.network_address in network:
-                return True
-        elif word == "*" or ((domain := named.lstrip("*.")) and f".{host}".endswith(f".{domain}")):
+        domain, network = named.lstrip("*."), _network(named)
+        if address is None:
+            excepted = bool(domain) and f".{host}".endswith(f".{domain}")
+        else:
+            excepted = network is not None and address.network_address in network
+        if excepted or named == "*":
             return True
     return False
 

@@ -1,0 +1,32 @@
+"""A user whom nobody entered into /etc/passwd, as a container may have one."""
+
+from __future__ import annotations
+
+import functools
+import os
+import pwd
+import subprocess
+
+import pytest
+
+UID = 4242
+
+
+@functools.cache
+def stranger() -> tuple[str, ...]:
+    """Words before a command that have it run as a user that nobody knows, with the same files at hand."""
+    with pytest.raises(KeyError):
+        pwd.getpwuid(UID)
+    for words in (("unshare", "--user", f"--map-user={UID}"), ("setpriv", f"--ruid={UID}")):
+        try:
+            if subprocess.run((*words, "true"), capture_output=True, check=False).returncode == 0:
+                return words
+        except FileNotFoundError:
+            continue
+    pytest.skip("neither unshare nor setpriv can make a user here that is in no passwd")
+
+
+def without_home(**more: str) -> dict[str, str]:
+    """This environment without HOME and without anything else that names a folder of the user's."""
+    gone = ("HOME", "PYENV_ROOT", "NETRC", "MANYPYTHON_", "XDG_", "UV_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(gone)} | more
