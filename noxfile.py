@@ -16,7 +16,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 TESTS = (
     "pytest>=9,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "jsonschema>=4.23,<5", "pyyaml>=6,<7",
-    "virtualenv>=21,<22",
+    "virtualenv>=21,<22", "pysocks>=1.7.1,<2",
 )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Time the pipeline, fetching and plug-ins, in pairs; or -- run, fetching, integrations, compare A B."""
-    session.install("-e", ".[build]")
+    session.install("-e", ".[build]", "platformdirs>=4.3,<5")
     program, *words = session.posargs or ["all"]
     if program == "compare":
         session.install("pyperformance>=1.11,<2")
