@@ -97,7 +97,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Time the pipeline, fetching and plug-ins, in pairs; or -- run, fetching, integrations, compare A B."""
-    session.install("-e", ".[build]", "platformdirs>=4.3,<5")
+    session.install("-e", ".[build]")
     program, *words = session.posargs or ["all"]
     if program == "compare":
         session.install("pyperformance>=1.11,<2")

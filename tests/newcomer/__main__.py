@@ -22,13 +22,13 @@ from pathlib import Path
 
 import bare
 import machine
-import platformdirs
 import readme
 from rows import ROWS, SUITES, Row, select
 
+from manypython.index.folders import cache_home
 from manypython.model.errors import ManypythonError
 
-_CACHE = Path(os.environ.get("MANYPYTHON_CACHE_DIR") or platformdirs.user_cache_path("manypython"))
+_CACHE = Path(os.environ.get("MANYPYTHON_CACHE_DIR") or Path(cache_home(), "manypython"))
 _ENTER = Path(__file__).with_name("enter.sh")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _WARM = ("builds/*", "sources/*/[!.]*", "roots/glibc-*")
