@@ -114,7 +114,8 @@ MACHINES = (
     Machine("no locale, no variable", start=("env", "-i", "PATH=/usr/bin:/bin")),
     Machine(
         "no HOME, no passwd entry",
-        "mount --bind /dev/null /etc/passwd",
+        # without nsswitch.conf(5) no module of the C library's makes root up
+        "mount --bind /dev/null /etc/passwd; mount --bind /dev/null /etc/nsswitch.conf",
         start=("env", "-i", "PATH=/usr/bin:/bin"),
         code=10,
         said="there is no home folder",
