@@ -42,7 +42,7 @@ from manypython.repair.relocate import origins, plan_relocate
 from manypython.verify import emulation, needs, suite
 from manypython.verify.checks import examine, proved
 from manypython.verify.foreign import Subject
-from manypython.verify.report import VerifyReport
+from manypython.verify.report import VerifyReport, title
 from manypython.verify.roots import Root
 
 
@@ -232,8 +232,8 @@ def examined(
         chosen: foreign roots to try it in.
         tests: archive of CPython's own test suite, to be run in foreign roots.
     """
-    _prepare(target or DEFAULT_TARGET, options, chosen, suite=tests is not None)
     report, meets = _audited(tree, target)
+    _prepare(meets, options, chosen, suite=tests is not None)
     done = Repaired(tree, meets, report, _present_grafts(tree), (), ())
     modules = _shipped_modules(tree.version) if told_origin(tree) == "make" else frozenset()
     proof = _examine(done, options, modules, chosen)
@@ -258,7 +258,7 @@ def pack_tree(tree: Tree, target: Target | None, options: Options) -> Made:
 def written(report: VerifyReport, done: Repaired, options: Options) -> Path:
     """Write the report of a tree that is somebody's own, beside those that are kept; returns its page."""
     folder = options.cache / "unproved" / f"{done.tree.python_tag}-{done.tree.version}-report"
-    return unproved.write_report(report, f"{done.tree.name} {done.tree.version} for {done.target}", folder)
+    return unproved.write_report(report, title(done.tree, done.target), folder)
 
 
 def _audited(tree: Tree, target: Target | None) -> tuple[AuditReport, Target]:
@@ -314,12 +314,12 @@ def _proved_and_packed(
         made = Made(_pack(proved(done.tree, report), report, facts, options, tests), report)
     except (VerifyError, OutputError) as error:
         kept = unproved.keep(done.tree, facts, report, options.cache)
-        raise type(error)(
-            error.message,
-            remedy=f"the tree is kept: manypython verify {kept / 'python'} tries it again, "
-            "manypython pack too, and then writes its archives",
-            log=kept / "report.html",
-        ) from None
+        again = (
+            f"the tree is kept: manypython verify {kept / 'python'} tries it again, "
+            "manypython pack too, and then writes its archives"
+        )
+        remedy = f"{error.remedy}; {again}" if error.remedy else again
+        raise type(error)(error.message, remedy=remedy, log=kept / "report.html") from None
     unproved.forget(options.cache, facts)
     return made
 

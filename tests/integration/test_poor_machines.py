@@ -196,7 +196,7 @@ def test_make_says_so_before_it_builds(setup: str, said: str, tmp_path: Path) ->
 
 def test_the_c_program_says_what_the_system_refuses(tmp_path: Path) -> None:
     def control(*start: str) -> Any:
-        return by_program(tmp_path, DEFAULT_TARGET.architecture, tmp_path, lambda program: (*start, program))
+        return by_program(DEFAULT_TARGET.architecture, tmp_path, lambda program: (*start, program))
 
     suspects = tuple(
         Check("debian-12", "plain", name, ok=False, detail="", seconds=0.1, cause="OSError")

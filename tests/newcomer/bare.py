@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 from filelock import FileLock
 
-from manypython.build import debian, host_tools
+from manypython.archives import write
+from manypython.build import host_tools
+from manypython.model.target import DEFAULT_TARGET
 from manypython.progress import Reporter
+from manypython.verify.roots import debootstrap
 
-_PACKAGES = "python3,python3-pip,python3-venv,git,ca-certificates"
+_PACKAGES = ("python3", "python3-pip", "python3-venv", "git", "ca-certificates")
 
 
 def root(system: str, suite: str, folder: Path) -> Path:
     """A pristine root, made once and kept in a folder; it appears whole or not at all.
 
     Raises:
-        HostToolError: there is no debootstrap and none can be installed.
-        CalledProcessError: debootstrap failed; it said why.
+        HostToolError: there is no debootstrap and none can be installed, or it failed.
     """
-    place = folder / system
+    place, reporter = folder / system, Reporter()
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{system}.lock"):
         if not place.is_dir():
-            host_tools.require(("debootstrap",), install=True, reporter=Reporter())
-            scratch = Path(tempfile.mkdtemp(prefix=".", dir=folder))
-            try:
-                _debootstrap(suite, scratch)
-                scratch.chmod(0o755)
-                scratch.rename(place)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+            host_tools.require(("debootstrap",), install=True, reporter=reporter)
+            with reporter.step(f"make root {system}") as step, write.whole_folder(place) as scratch:
+                debootstrap(suite, DEFAULT_TARGET.architecture, _PACKAGES, scratch, step)
     return place
-
-
-def _debootstrap(suite: str, scratch: Path) -> None:
-    mirror = [url for url in debian.mirrors() if "security" not in url][:1]  # none: debootstrap has its own
-    options = ("--variant=minbase", f"--include={_PACKAGES}")
-    subprocess.run(("debootstrap", *options, suite, scratch, *mirror), check=True)
-    shutil.rmtree(scratch / "var/cache/apt/archives", ignore_errors=True)

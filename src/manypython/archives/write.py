@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shutil
 import stat
 import tarfile
 import tempfile
@@ -136,6 +137,36 @@ def whole(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
     finally:
         if scratch:
             Path(scratch).unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder that appears under its name only when the block that fills it is through; an older one goes.
+
+    Args:
+        folder: its own folder is there.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    scratch = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
+    try:
+        yield scratch
+        scratch.chmod(0o755)
+        remove_folder(folder)
+        scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def remove_folder(folder: Path) -> bool:
+    """Remove a folder in one step, so that nobody finds half of it; whether it was there."""
+    if not folder.is_dir():
+        return False
+    gone = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
+    folder.rename(gone / "folder")
+    shutil.rmtree(gone)
+    return True
 
 
 def text(path: Path, content: str) -> None:

@@ -140,6 +140,11 @@ def install_command(tools: Iterable[HostTool]) -> tuple[str, ...] | None:
     return None
 
 
+def advice(*programs: str) -> str:
+    """How to have programs: the remedy where they are missing."""
+    return _advice(tuple(map(_tool, programs)))
+
+
 def _advice(tools: tuple[HostTool, ...]) -> str:
     apt = " ".join(sorted({tool.apt for tool in tools}))
     dnf = " ".join(sorted({tool.dnf for tool in tools}))

@@ -16,7 +16,7 @@ from manypython.cli.options import as_json, cache, options, reporter
 from manypython.model.errors import UsageError, VerifyError
 from manypython.verify import roots
 from manypython.verify.page import page
-from manypython.verify.report import show
+from manypython.verify.report import as_text, show, title
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -26,14 +26,14 @@ def verify(arguments: argparse.Namespace) -> int:
     tests = _tests(arguments)
     with pipeline.opened_tree(arguments.tree, given) as tree:
         report, done = pipeline.examined(tree, arguments.target, given, chosen, tests)
-    title = f"{done.tree.name} {done.tree.version} for {done.target}"
-    for path, text in ((arguments.html, page(title, report)), (arguments.json, as_json(report.as_json()))):
+    heading = title(done.tree, done.target)
+    for path, text in ((arguments.html, page(heading, report)), (arguments.json, as_text(report))):
         if path == STDOUT:
             print(text)
         elif path:
             _write(Path(path), text)
     if arguments.json != STDOUT:
-        show(title, report, _Output(highlight=False))
+        show(heading, report, _Output(highlight=False))
     if report.failures:
         raise VerifyError(
             f"{arguments.tree}: {len(report.failures)} of {len(report.checks)} checks failed",

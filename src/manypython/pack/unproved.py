@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from manypython.archives import write
@@ -12,7 +10,7 @@ from manypython.model.tree import Tree
 from manypython.pack import own_files
 from manypython.pack.facts import Facts
 from manypython.verify.page import page
-from manypython.verify.report import VerifyReport, as_text
+from manypython.verify.report import VerifyReport, as_text, title
 
 
 def place(cache: Path, facts: Facts) -> Path:
@@ -41,19 +39,13 @@ def keep(tree: Tree, facts: Facts, report: VerifyReport, cache: Path) -> Path:
     folder = place(cache, facts)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
-        try:
+        with write.whole_folder(folder) as scratch:
             for member in own_files(facts):
                 path = tree.root / member.name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(member.read())
-            write_report(report, f"{tree.name} {tree.version} for {facts.target}", scratch)
+            write_report(report, title(tree, facts.target), scratch)
             tree.root.rename(scratch / "python")
-            scratch.chmod(0o755)
-            forget(cache, facts)
-            scratch.rename(folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
         raise OutputError(
             f"{error.filename or folder}: the tree cannot be kept: {error.strerror or error}",
@@ -63,16 +55,12 @@ def keep(tree: Tree, facts: Facts, report: VerifyReport, cache: Path) -> Path:
 
 
 def forget(cache: Path, facts: Facts) -> None:
-    """Remove what was kept of an earlier try, in one step."""
-    folder = place(cache, facts)
-    if folder.is_dir():
-        gone = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
-        folder.rename(gone / "old")
-        shutil.rmtree(gone, ignore_errors=True)
+    """Remove what was kept of an earlier try."""
+    write.remove_folder(place(cache, facts))
 
 
-def write_report(report: VerifyReport, title: str, folder: Path) -> Path:
+def write_report(report: VerifyReport, heading: str, folder: Path) -> Path:
     """Write ``report.json`` and ``report.html`` into a folder; returns the latter."""
-    write.text(folder / "report.json", as_text(report))
-    write.text(folder / "report.html", page(title, report) + "\n")
+    write.text(folder / "report.json", as_text(report) + "\n")
+    write.text(folder / "report.html", page(heading, report) + "\n")
     return folder / "report.html"

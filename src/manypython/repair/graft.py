@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -153,7 +154,7 @@ def _needs(path: PurePosixPath, finds: tuple[Find, ...], places: Places) -> list
 def _insist_located(report: AuditReport) -> None:
     lost = [
         f"  {find.name}, needed by {_shown(report, user)}"
-        for user in (*(Path(report.layout.root, file.path) for file in report.files), *report.libraries)
+        for user in _users(report)
         for find in report.found(user)
         if find.lost
     ]
@@ -171,7 +172,7 @@ def _insist_certain(report: AuditReport) -> None:
     """Refuse a file that gets another library from each that loads it, where it had to be told of one."""
     facts = [
         f"  {_shown(report, user)}: {find.name} is {' or '.join(_shown(report, path) for path in found)}"
-        for user in (*(Path(report.layout.root, file.path) for file in report.files), *report.libraries)
+        for user in _users(report)
         for find in report.found(user)
         if find.others and find.path is not None
         for found in [(find.path, *find.others)]
@@ -182,6 +183,12 @@ def _insist_certain(report: AuditReport) -> None:
             "what is loaded depends on who loads these files:\n" + "\n".join(facts),
             remedy="give each an rpath to the one that it needs",
         )
+
+
+def _users(report: AuditReport) -> Iterator[Path]:
+    """Every file that needs libraries: of the tree, and what is brought in."""
+    yield from (Path(report.layout.root, file.path) for file in report.files)
+    yield from report.libraries
 
 
 def _shown(report: AuditReport, path: Path) -> str:

@@ -78,7 +78,7 @@ def examine(
     Raises:
         OutputError: there is no folder to try it in.
     """
-    room = _size(subject.tree.root) + _ENVIRONMENTS
+    room = roots.disk_bytes(subject.tree.root) + _ENVIRONMENTS
     with subject.reporter.step("verify"), scratch(room, subject.cache) as place:
         trial = Trial(subject, report, forbidden, place, chosen)
         programs = Path(inside.__file__).parent
@@ -127,9 +127,7 @@ def proved(tree: Tree, proof: VerifyReport) -> VerifiedTree:
         VerifyError: something did not hold; each is named with its fact.
     """
     if proof.failures:
-        more = len(proof.failures) - _SHOWN
-        facts = [f"  {check.told}" for check in proof.failures[:_SHOWN]]
-        facts += [f"  and {more} more"] if more > 0 else []
+        facts = [f"  {fact}" for fact in _first(tuple(check.told for check in proof.failures))]
         count = f"{len(proof.failures)} of {len(proof.checks)} checks failed"
         raise VerifyError(f"{tree.name} {tree.version} did not prove portable, {count}:\n" + "\n".join(facts))
     return VerifiedTree(tree)
@@ -149,14 +147,15 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], Checks]]:
     link = trial.folder / "links" / "interpreter"
     link.parent.mkdir()
     link.symlink_to(tools / "python3")
-    yield lambda: _timed("venv", "pip install", lambda: _venv(trial, tree, ()))
-    yield lambda: _timed("venv", "C extension", lambda: _extension(trial, tree))
+    yield lambda: _installed(trial, tree)
     main = tree.executable.relative_to(tree.root)
     if trial.report.found(PurePosixPath(main)):
         fact = "a copied interpreter is too far away from the libraries it needs"
         yield lambda: (skipped("venv", "copies", fact),)
     else:
-        yield lambda: _timed("venv", "copies", lambda: _venv(trial, tree, ("--copies",)))
+        yield lambda: _timed(
+            "venv", "copies", lambda: _venv(trial, tree, _folder_for_venv(trial), "--copies")
+        )
     yield lambda: _probe(trial, "read-only, empty environment", (str(tools / python),), {})
     yield lambda: _probe(trial, "by PATH", ("python3",), {"PATH": str(tools)}, short=True)
     yield lambda: _probe(trial, "through a symlink", (str(link),), {}, short=True)
@@ -216,8 +215,13 @@ def _hardening(trial: Trial) -> str:
 
 def _none(found: tuple[str, ...]) -> None:
     if found:
-        more = f"; {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise VerifyError("; ".join(found[:_SHOWN]) + more)
+        raise VerifyError("; ".join(_first(found)))
+
+
+def _first(facts: tuple[str, ...]) -> tuple[str, ...]:
+    """The first findings, and how many more there are."""
+    left = len(facts) - _SHOWN
+    return (*facts[:_SHOWN], f"{left} more") if left > 0 else facts
 
 
 def _probe(
@@ -235,9 +239,19 @@ def _probe(
     return controls.judged(rows, controls.by_interpreter(trial.programs, env, trial.scratch.user))
 
 
-def _venv(trial: Trial, tree: Tree, arguments: tuple[str, ...]) -> str:
+def _installed(trial: Trial, tree: Tree) -> Checks:
+    """A virtual environment, into which pip installs a wheel and then a C extension."""
+    folder = _folder_for_venv(trial)
+    checks = _timed("venv", "pip install", lambda: _venv(trial, tree, folder))
+    if any(not check.ok for check in checks):  # there may be no environment to go on with
+        return checks
+    return checks + _timed("venv", "C extension", lambda: _extension(trial, folder))
+
+
+def _venv(trial: Trial, tree: Tree, folder: Path, *arguments: str) -> str:
     """``venv``, then pip installs a wheel with a console script."""
-    folder, env = _environment(trial, tree, arguments)
+    env = _environment(folder)
+    _run(trial, (str(tree.executable), "-m", "venv", *arguments, str(folder / "e")), env)
     _run(trial, (*_pip(folder), str(packages.wheel(folder))), env)
     greeting = _run(trial, (str(folder / "e" / "bin" / "greet"),), env)
     if str(folder / "e") not in greeting:
@@ -245,11 +259,11 @@ def _venv(trial: Trial, tree: Tree, arguments: tuple[str, ...]) -> str:
     return greeting.strip()
 
 
-def _extension(trial: Trial, tree: Tree) -> str:
-    """``venv``, then pip builds a C extension with this machine's compiler."""
+def _extension(trial: Trial, folder: Path) -> str:
+    """Pip builds a C extension with this machine's compiler."""
     if shutil.which("cc") is None:
         raise NotTriedError("this machine has no cc")
-    folder, env = _environment(trial, tree, ())
+    env = _environment(folder)
     source = packages.extension(folder)
     for path in (source, *source.iterdir()):
         path.chmod(0o777)
@@ -261,13 +275,14 @@ def _extension(trial: Trial, tree: Tree) -> str:
     return "built, installed and called"
 
 
-def _environment(trial: Trial, tree: Tree, arguments: tuple[str, ...]) -> tuple[Path, dict[str, str]]:
-    """A new virtual environment ``e`` in a folder, and what programs are given there."""
+def _folder_for_venv(trial: Trial) -> Path:
     folder = Path(tempfile.mkdtemp(dir=trial.folder / "links", prefix="venv "))
     folder.chmod(0o777)
-    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "TMPDIR": str(folder)}
-    _run(trial, (str(tree.executable), "-m", "venv", *arguments, str(folder / "e")), env)
-    return folder, env
+    return folder
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "TMPDIR": str(folder)}
 
 
 def _pip(folder: Path) -> tuple[str, ...]:
@@ -315,10 +330,9 @@ def _old_glibc(trial: Trial, tree: Tree) -> Checks:
     where = "by its loader only"
     rows = probed((*argv, *subject.probing), {}, where, root=root.name, user=user)
     control = controls.by_program(
-        trial.folder / "control",
         subject.target.architecture,
         subject.cache,
-        lambda program: by_loader(libraries, program),
+        lambda program: by_loader(libraries, shutil.copy(program, str(trial.folder))),
         user,
     )
     return (skipped(where, "as a root of its own", why, root.name), *controls.judged(rows, control))
@@ -348,11 +362,6 @@ def _timed(where: str, name: str, work: Callable[[], str]) -> Checks:
     except process.ProgramError as error:
         ok, detail = False, f"{' '.join(error.result.argv[:6])}: {error.result.output[-2000:]}"
     return (Check(HERE, where, name, ok, detail, round(time.monotonic() - begun, 3)),)
-
-
-def _size(folder: Path) -> int:
-    """Bytes of the files below a folder."""
-    return sum(Path(place, name).lstat().st_size for place, _, names in os.walk(folder) for name in names)
 
 
 def _copy(tree: Tree, place: Path) -> Tree:

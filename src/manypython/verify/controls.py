@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from manypython import process
+from manypython.archives.members import sha256
 from manypython.build.toolchain import zig_folder
 from manypython.model.errors import HostToolError
 from manypython.model.target import Architecture
@@ -98,18 +100,13 @@ def by_interpreter(programs: Path, env: Mapping[str, str], user: int | None) -> 
 
 
 def by_program(
-    folder: Path,
-    architecture: Architecture,
-    cache: Path,
-    run: Callable[[str], tuple[str, ...]],
-    user: int | None = None,
+    architecture: Architecture, cache: Path, run: Callable[[str], tuple[str, ...]], user: int | None = None
 ) -> Control:
     """A C program asks the system for what the checks need.
 
     Args:
-        folder: where it is built.
         architecture: what it is built for.
-        cache: folder of zig's own cache.
+        cache: where it is kept once it is built.
         run: how to run a program of this path there; its arguments are added.
         user: uid to run as, see ``process.run``.
     """
@@ -119,7 +116,7 @@ def by_program(
         if not words:
             return {}
         try:
-            program = _built(folder, architecture, cache)
+            program = _built(architecture, cache)
         except (process.ProgramError, HostToolError, OSError):  # no compiler: what failed stays failed
             return {}
         done = process.run((*run(str(program)), *words), env={}, cwd=Path("/"), user=user, check=False)
@@ -145,14 +142,13 @@ def _interpreter(user: int | None) -> str | None:
     return None
 
 
-def _built(folder: Path, architecture: Architecture, cache: Path) -> Path:
-    """The control program, for glibc 2.17 and newer."""
-    program = folder / f"control-{architecture}"
+def _built(architecture: Architecture, cache: Path) -> Path:
+    """The control program, for glibc 2.17 and newer; built once for each text of it."""
+    source = Path(inside.__file__).with_name("control.c")
+    program = cache / "controls" / f"{sha256(source)[:12]}-{architecture}"
     if not program.exists():
-        source = Path(inside.__file__).with_name("control.c")
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o755)
-        scratch = program.with_suffix(f".{os.getpid()}")
+        program.parent.mkdir(parents=True, exist_ok=True)
+        scratch = program.with_name(f".{program.name}.{os.getpid()}.{threading.get_ident()}")
         triple = f"{architecture}-linux-gnu.2.17"
         words = ("cc", "-target", triple, "-o", scratch, source, "-lrt", "-lpthread")
         zig = {"ZIG_GLOBAL_CACHE_DIR": str(cache / "zig"), "ZIG_LOCAL_CACHE_DIR": str(cache / "zig")}

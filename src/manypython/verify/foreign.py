@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -104,14 +103,12 @@ def _one(
     except ManypythonError as error:
         return (failed(surrounding.name, "start", f"{error.message}; {error.remedy}", root.name),)
     rows = probed(argv, None, surrounding.name, root=root.name)
-    with tempfile.TemporaryDirectory(prefix="manypython-control-") as scratch:
-        control = controls.by_program(
-            Path(scratch),
-            subject.target.architecture,
-            subject.cache,
-            lambda program: _called(root, folder, subject.tree, surrounding, program),
-        )
-        rows = controls.judged(rows, control)
+    control = controls.by_program(
+        subject.target.architecture,
+        subject.cache,
+        lambda program: _called(root, folder, subject.tree, surrounding, program),
+    )
+    rows = controls.judged(rows, control)
     return (*rows, *_wrong_libc(root, rows))
 
 

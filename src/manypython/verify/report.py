@@ -15,6 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from manypython import process
+from manypython.model.target import Target
+from manypython.model.tree import Tree
 
 HERE = "this machine"
 _UNTRIED = "not tried: "
@@ -100,9 +102,14 @@ class VerifyReport:
         return roots, rows
 
 
+def title(tree: Tree, target: Target) -> str:
+    """What a report is about: ``python3.13 3.13.5 for x86_64-manylinux_2_17``."""
+    return f"{tree.name} {tree.version} for {target}"
+
+
 def as_text(report: VerifyReport) -> str:
-    """The report for machines, as a file has it."""
-    return json.dumps(report.as_json(), indent=1) + "\n"
+    """The report for machines."""
+    return json.dumps(report.as_json(), indent=1)
 
 
 def summary(checks: tuple[Check, ...]) -> str:
@@ -114,10 +121,10 @@ def summary(checks: tuple[Check, ...]) -> str:
     return str(good) if good == len(tried) else f"{good} of {len(tried)}"
 
 
-def show(title: str, report: VerifyReport, console: Console) -> None:
+def show(heading: str, report: VerifyReport, console: Console) -> None:
     """Print the table, then what failed and what was not tried."""
     columns, rows = report.table()
-    console.print(title, style="bold", markup=False)
+    console.print(heading, style="bold", markup=False)
     # narrow enough for five roots on 80 columns
     table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False, collapse_padding=True)
     table.add_column("checks that held", footer="seconds", no_wrap=True)

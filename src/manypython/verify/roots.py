@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import shutil
 import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import IO
 from filelock import FileLock
 
 from manypython import process
+from manypython.archives import write
 from manypython.build import debian, host_tools
 from manypython.model.errors import HostToolError, OutputError, UsageError
 from manypython.model.target import Architecture
@@ -108,8 +108,8 @@ def create(
                         raise only_root(root)
                     host_tools.require(("debootstrap",), install=install, reporter=reporter)
                     emulation.require(architecture, install=install, reporter=reporter)
-                with reporter.step(f"make root {folder.name}") as step:
-                    _whole(folder, functools.partial(_lay, root, architecture, step))
+                with reporter.step(f"make root {folder.name}") as step, write.whole_folder(folder) as scratch:
+                    _lay(root, architecture, step, scratch)
     except OSError as error:
         raise OutputError(
             f"{error.filename or folder}: cannot be written: {error.strerror or error}",
@@ -130,7 +130,7 @@ def only_root(root: Root) -> HostToolError:
 def made(cache: Path) -> dict[str, int]:
     """The roots that are there: folder name, and bytes on disk."""
     folders = sorted(path for path in (cache / "roots").glob("*-*") if path.is_dir())
-    return {folder.name: _size(folder) for folder in folders if not folder.name.startswith(".")}
+    return {folder.name: disk_bytes(folder) for folder in folders if not folder.name.startswith(".")}
 
 
 def remove(root: Root, architecture: Architecture, cache: Path) -> bool:
@@ -139,37 +139,39 @@ def remove(root: Root, architecture: Architecture, cache: Path) -> bool:
     if not folder.is_dir():
         return False
     with FileLock(folder.with_name(f"{folder.name}.lock")):
-        gone = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
-        folder.rename(gone / "root")  # in one step: nobody finds half of it
-        shutil.rmtree(gone)
-    return True
+        return write.remove_folder(folder)
 
 
 def _lay(root: Root, architecture: Architecture, step: Step, scratch: Path) -> None:
     if root.suite:
-        _debootstrap(root.suite, _DEBIAN[architecture], scratch, step)
+        # netbase: /etc/services and /etc/protocols, which every installed system has
+        debootstrap(root.suite, architecture, ("netbase",), scratch, step)
+        (scratch / "etc/hosts").write_text(HOSTS)  # debootstrap leaves it to an installer
     else:
         _sysroot(architecture, scratch)
 
 
-def _whole(folder: Path, lay: Callable[[Path], None]) -> None:
-    """Have a folder filled beside its place, then put it there."""
-    scratch = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
-    try:
-        lay(scratch)
-        scratch.chmod(0o755)
-        scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+def debootstrap(
+    suite: str, architecture: Architecture, packages: tuple[str, ...], folder: Path, step: Step
+) -> None:
+    """Lay a minimal Debian, with some packages more.
 
+    Args:
+        suite: Debian's name of it.
+        architecture: of its programs.
+        packages: what is installed besides.
+        folder: an empty one.
+        step: shown what is done.
 
-def _debootstrap(suite: str, architecture: str, scratch: Path, step: Step) -> None:
+    Raises:
+        HostToolError: this machine has no mirror, or debootstrap failed.
+    """
     mirror = next((url for url in debian.mirrors() if "security" not in url), None)
     if mirror is None:
         raise HostToolError(debian.NO_MIRROR)
-    # netbase: /etc/services and /etc/protocols, which every installed system has
-    options = ("--variant=minbase", "--include=netbase", f"--arch={architecture}")
-    words = ("debootstrap", *options, suite, str(scratch), mirror)
+    included, machine = ",".join(packages), _DEBIAN[architecture]
+    options = ("--variant=minbase", f"--include={included}", f"--arch={machine}")
+    words = ("debootstrap", *options, suite, str(folder), mirror)
     try:
         process.run(words, on_line=step.line)
     except process.ProgramError as error:
@@ -178,8 +180,7 @@ def _debootstrap(suite: str, architecture: str, scratch: Path, step: Step) -> No
             f"debootstrap of Debian {suite} failed:\n{said}",
             remedy=f"see that the mirror can be reached, or name another in {debian.ENVIRONMENT}",
         ) from None
-    shutil.rmtree(scratch / "var/cache/apt/archives", ignore_errors=True)
-    (scratch / "etc/hosts").write_text(HOSTS)  # debootstrap leaves it to an installer
+    shutil.rmtree(folder / "var/cache/apt/archives", ignore_errors=True)
 
 
 def _sysroot(architecture: Architecture, scratch: Path) -> None:
@@ -243,7 +244,8 @@ def _of_another_machine(place: Path, architecture: Architecture) -> Iterator[IO[
             yield archive
 
 
-def _size(folder: Path) -> int:
+def disk_bytes(folder: Path) -> int:
+    """Bytes on disk that the files below a folder take."""
     return sum(
         path.lstat().st_blocks * 512
         for place, _, names in os.walk(folder)

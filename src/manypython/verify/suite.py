@@ -19,6 +19,7 @@ from packaging.version import Version
 
 from manypython import process
 from manypython.archives.read import unpack
+from manypython.build import host_tools
 from manypython.model.errors import HostToolError, RecipeError, VerifyError
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
@@ -146,7 +147,7 @@ def _userland(etc: Path) -> tuple[str, ...]:
     if busybox is None:
         raise HostToolError(
             "CPython's tests want a shell, and this root has none: busybox is missing",
-            remedy="run: apt-get install -y busybox-static   (Fedora, RHEL: dnf install -y busybox)",
+            remedy=host_tools.advice("busybox"),
         )
     etc.mkdir()
     for name, text in (

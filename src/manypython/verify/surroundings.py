@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manypython import process
+from manypython.build import host_tools
 from manypython.model.errors import HostToolError
 from manypython.model.tree import Tree
 from manypython.verify import inside
@@ -134,7 +135,7 @@ def bubblewrap() -> str:
     if found is None:
         raise HostToolError(
             "foreign roots need bubblewrap: bwrap is missing",
-            remedy="run: apt-get install -y bubblewrap   (Fedora, RHEL: dnf install -y bubblewrap)",
+            remedy=host_tools.advice("bwrap"),
         )
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import random
@@ -319,3 +320,22 @@ def days() -> Callable[[float], datetime]:
 def tree_of() -> Callable[..., tuple[Member, ...]]:
     """``interpreter``, for tests that want another one."""
     return interpreter
+
+
+@pytest.fixture
+def wanting(server: Any) -> Callable[[bytes], str]:
+    """Have the server want a name and a password; its URL."""
+
+    def want(login: bytes) -> str:
+        wanted = f"Basic {base64.b64encode(login).decode()}"
+
+        def refuse(handler: Any, _: bytes) -> bool:
+            if handler.headers.get("Authorization") == wanted:
+                return False
+            handler.answer(401, b"who are you")
+            return True
+
+        server.faults[""] = [refuse] * 99
+        return str(server.url)
+
+    return want

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import netrc
 import os
 from collections.abc import Callable
@@ -19,25 +18,6 @@ from manypython.model.errors import DownloadError, UsageError
 
 HOST = "127.0.0.1"
 SECRET = "sü€cret"  # noqa: S105  (of a server that lives as long as a test)
-
-
-@pytest.fixture
-def wanting(server: Any) -> Callable[[bytes], str]:
-    """Have the server want a name and a password; its URL."""
-
-    def want(login: bytes) -> str:
-        wanted = f"Basic {base64.b64encode(login).decode()}"
-
-        def refuse(handler: Any, _: bytes) -> bool:
-            if handler.headers.get("Authorization") == wanted:
-                return False
-            handler.answer(401, b"who are you")
-            return True
-
-        server.faults[""] = [refuse] * 99
-        return str(server.url)
-
-    return want
 
 
 def written(home: Path, data: bytes | str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -36,18 +35,9 @@ def test_openssls_own_variable_is_heeded(
 
 
 @pytest.fixture
-def locked_up(server: Any) -> str:
+def locked_up(wanting: Callable[[bytes], str]) -> str:
     """The server wants a name and a password from now on."""
-    wanted = "Basic " + base64.b64encode(b"me:secret").decode()
-
-    def refuse(handler: Any, data: bytes) -> bool:
-        if handler.headers.get("Authorization") == wanted:
-            return False
-        handler.answer(401, b"who are you")
-        return True
-
-    server.faults[""] = [refuse] * 99
-    return str(server.url)
+    return wanting(b"me:secret")
 
 
 def test_netrc_gives_name_and_password(
