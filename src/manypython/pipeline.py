@@ -251,7 +251,8 @@ def pack_tree(tree: Tree, target: Target | None, options: Options) -> Made:
     try:
         verified = proved(tree, report)
     except VerifyError as error:
-        raise VerifyError(error.message, log=written(report, done, options)) from None
+        error.log = written(report, done, options)
+        raise
     return Made(_pack(verified, report, facts, options), report)
 
 
@@ -318,8 +319,8 @@ def _proved_and_packed(
             f"the tree is kept: manypython verify {kept / 'python'} tries it again, "
             "manypython pack too, and then writes its archives"
         )
-        remedy = f"{error.remedy}; {again}" if error.remedy else again
-        raise type(error)(error.message, remedy=remedy, log=kept / "report.html") from None
+        error.remedy, error.log = "; ".join(filter(None, (error.remedy, again))), kept / "report.html"
+        raise
     unproved.forget(options.cache, facts)
     return made
 

@@ -35,7 +35,8 @@ def shim_run(arguments: argparse.Namespace) -> int:
     try:
         said = pipenv.answer(arguments.words[1:])
     except ManypythonError as error:
-        raise type(error)(error.message, remedy=outside(error.remedy)) from None
+        error.remedy = outside(error.remedy)
+        raise
     if said:
         print(said)
     return 0

@@ -18,8 +18,8 @@ from manypython import __version__, fetch
 from manypython.index.folders import expanded, of_home
 from manypython.index.installed import Installed, answering, here, installed, there
 from manypython.index.settings import read
-from manypython.model.errors import ManypythonError, NoBuildError, OutputError, UsageError
-from manypython.model.request import ELSEWHERE, FREETHREADED
+from manypython.model.errors import ManypythonError, NoBuildError, OutputError, RequestError, UsageError
+from manypython.model.request import ELSEWHERE, FREETHREADED, Request
 from manypython.model.request import read as read_request
 from manypython.progress import Lines
 
@@ -154,7 +154,7 @@ def _available() -> list[str]:
 
 
 def _installed(version: str) -> str:
-    if not read_request(version).runs_here:
+    if not _request(version).runs_here:
         raise UsageError(f"pyenv: {version}: {ELSEWHERE}", remedy="name the version alone")
     if _recorded() is None:
         raise UsageError(f"{root()}: is not the shim's", remedy="manypython pyenv-shim install")
@@ -172,6 +172,13 @@ def _installed(version: str) -> str:
     return f"Python {found.version} is in {link}, which leads to {found.folder}"
 
 
+def _request(version: str) -> Request:
+    try:
+        return read_request(version)
+    except RequestError as error:
+        raise UsageError(f"pyenv: {error.message}", remedy=error.remedy) from None
+
+
 def _links() -> list[Path]:
     """The versions that stand in pyenv's folder."""
     with contextlib.suppress(OSError):
@@ -183,7 +190,7 @@ def _link(version: str) -> Path:
     links = {link.name: link for link in _links()}
     if version in links:
         return links[version]
-    answers = answering(version)
+    answers = answering(str(_request(version)))
     found = {each.age: link for link in links.values() if (each := _behind(link)) and answers(each)}
     if found:
         return found[max(found)]

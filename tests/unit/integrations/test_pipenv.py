@@ -120,6 +120,15 @@ def test_the_shim_takes_every_spelling_of_a_request(home: Path) -> None:
     assert len(pipenv.remove()) == 5, "script, record and three links"
 
 
+@pytest.mark.parametrize("words", [("install", "-s", "pypy3.10"), ("prefix", "graalpy-24")])
+def test_what_is_none_of_ours_is_told_in_pyenvs_name(
+    words: tuple[str, ...], home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shim(home / "bin")
+    assert main(["pyenv-shim", "run", "pyenv", *words]) == 2
+    assert capfd.readouterr().err.startswith(f"error: pyenv: '{words[-1]}': not CPython")
+
+
 def test_offline_the_list_is_what_is_here(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for version in ("3.13.10", "3.13.9", "3.12.1"):
         stored(home, version)
