@@ -88,7 +88,8 @@ def test_without_a_home_what_needs_none_works(site: Any, tmp_path: Path, cwd: Pa
     done = run(without_home(**cached), cwd, "fetch", "3.13", "--index", site.folder, "--trust", site.trust)
     assert done.stdout == f"{store}/{site.builds[0].key}/bin/python3.13\n", done.stderr
     alone = without_home(MANYPYTHON_STORE_DIR=str(store))
-    assert run(alone, cwd, "fetch", "3.13").stdout == done.stdout, "what is here needs nothing but the store"
+    again = run(alone, cwd, "fetch", "3.13")
+    assert again.stdout == done.stdout, f"what is here needs nothing but the store: {again.stderr}"
     for words in (("list",), ("find", "3.13"), ("files", "3.13"), ("config",), ("doctor",), ("recipes",)):
         assert run(alone, cwd, *words).returncode == 0, words
     assert run(alone, cwd, "remove", "3.13").returncode == 0
