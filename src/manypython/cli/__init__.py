@@ -7,6 +7,7 @@ Only the module of the command that was named is imported: ``fetch`` answers bef
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import signal
@@ -20,6 +21,7 @@ from manypython.model.errors import (
     ManypythonError,
     MissingExtraError,
     OutputError,
+    UnreadableError,
 )
 
 TYPE_CHECKING = False
@@ -31,7 +33,8 @@ _EPILOG = """\
 exit codes: 0 done; 2 wrong arguments; 3 no usable Python prefix; 4 wrong recipe; 5 source not to be had;
 6 host program missing; 7 build failed; 8 policy not met or library not found; 9 not proved portable;
 10 output not writable or full; 11 bad archive; 12 no usable container; 13 download failed;
-14 index not trusted; 15 no build fits; 130 interrupted
+14 index not trusted; 15 no build fits; 16 an extra is not installed; 17 doctor found trouble;
+18 a file cannot be read; 130 interrupted
 """
 _COMMANDS = {
     "fetch": ("fetching", "put an interpreter on this machine and print its path"),
@@ -120,7 +123,15 @@ def _failed(error: OSError) -> int:
         return OutputError.exit_code
     if error.filename is None and not _is_somewhere():
         return _told(OutputError(f"the current folder: {error.strerror}", remedy="cd to one that is there"))
-    return _told(OutputError(f"{error.filename or 'a file'}: {error.strerror or error}"))
+    kind = UnreadableError if _is_about_reading(error) else OutputError
+    return _told(kind(f"{error.filename or 'a file'}: {error.strerror or error}"))
+
+
+def _is_about_reading(error: OSError) -> bool:
+    """Whether a named file is missing or closed to us; places that are written to say so themselves."""
+    if error.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
+        return True
+    return error.errno in (errno.EACCES, errno.EPERM) and not os.access(error.filename or ".", os.R_OK)
 
 
 def _is_somewhere() -> bool:

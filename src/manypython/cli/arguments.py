@@ -11,7 +11,7 @@ from manypython.build.images import images
 from manypython.build.steps import Profile
 from manypython.model.errors import ManypythonError
 from manypython.model.identifier import BuildNumber, Spec
-from manypython.model.target import DEFAULT_TARGET, Architecture, Target
+from manypython.model.target import DEFAULT_TARGET, Architecture, LibcFamily, Target
 from manypython.verify import roots
 
 Argument = tuple[str, dict[str, Any]]
@@ -98,7 +98,7 @@ METHOD: tuple[Argument, ...] = (
         "--in",
         {
             "dest": "image",
-            "choices": sorted(images()),
+            "choices": sorted(name for name, image in images().items() if image.libc is LibcFamily.GLIBC),
             "help": "build in a container of this image, with its GCC",
         },
     ),

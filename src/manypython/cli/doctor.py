@@ -27,7 +27,7 @@ from manypython.cli.fetching import INDEX_OPTIONS, JSON, settings_of
 from manypython.index.installed import Installed, here
 from manypython.index.settings import Settings
 from manypython.integrations.project import KNOWN, Looked, project
-from manypython.model.errors import NoBuildError, OutputError
+from manypython.model.errors import TROUBLE, OutputError
 from manypython.progress import Reporter
 
 _SCHEMA_VERSION = 1
@@ -37,7 +37,7 @@ _COLOURS = {HERE: "32", FETCHED: "33", NOWHERE: "31", UNKNOWN: "31", NOT_OURS: "
 
 
 def doctor(arguments: argparse.Namespace) -> int:
-    """Look at a project; 0 if all that it wants of ours is here or can be fetched, else 15."""
+    """Look at a project; 0 if all that it wants of ours is here or can be fetched, else 17."""
     settings = settings_of(arguments)
     looked = project(arguments.folder)
     offer = Offer.of(settings, Reporter(quiet=True))
@@ -52,7 +52,7 @@ def doctor(arguments: argparse.Namespace) -> int:
         print(json.dumps(_described(arguments.folder, looked, found, others, fine=fine), indent=1))
     else:
         _show(arguments.folder, looked, found, others)
-    return 0 if fine else NoBuildError.exit_code
+    return 0 if fine else TROUBLE
 
 
 def _here(request: str, settings: Settings) -> Installed | None:

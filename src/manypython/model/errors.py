@@ -124,9 +124,19 @@ class NoBuildError(ManypythonError):
 
 
 class MissingExtraError(ManypythonError):
-    """The command needs libraries that only ``manypython[build]`` brings."""
+    """The command needs libraries that only an extra brings, ``manypython[build]`` most often."""
 
-    exit_code = 6
+    exit_code = 16
+
+
+class UnreadableError(ManypythonError):
+    """A file or folder that was named is not there, or may not be read."""
+
+    exit_code = 18
+
+
+TROUBLE = 17
+"""Exit code of ``doctor`` where a project does not get what it wants."""
 
 
 INTERRUPTED = 130

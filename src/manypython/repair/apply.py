@@ -6,6 +6,7 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from typing import assert_never
 
 from manypython.model.errors import OutputError, TreeError
 from manypython.model.tree import Tree
@@ -91,14 +92,21 @@ def apply(tree: Tree, plan: Plan, *, reporter: Reporter, jobs: int, compiler: Tr
 def _other(root: Path, swap: Swap, edit: Edit) -> None:
     """What needs no patchelf."""
     place = root / edit.path
-    if isinstance(edit, Remove):
-        swap.remove(place)
-    elif isinstance(edit, Move):
-        swap.remove(root / edit.source)
-    elif isinstance(edit, WriteText):
-        _write(swap, place, edit.text.encode("utf-8", "surrogateescape"))
-    elif isinstance(edit, Symlink):
-        swap.new(place).symlink_to(edit.target)
+    match edit:
+        case Remove():
+            swap.remove(place)
+        case Move():
+            swap.remove(root / edit.source)
+        case WriteText():
+            _write(swap, place, edit.text.encode("utf-8", "surrogateescape"))
+        case Symlink():
+            swap.new(place).symlink_to(edit.target)
+        case CopyIn() | Strip() | SetSoname() | ReplaceNeeded() | SetRpath() | ReplaceBytes():
+            pass  # with all others of its file, in `_elf`
+        case CompileBytecode():
+            pass  # last, by `bytecode.compile_all`
+        case _:
+            assert_never(edit)
 
 
 def _elf(root: Path, swap: Swap, path: PurePosixPath, edits: list[Edit]) -> None:

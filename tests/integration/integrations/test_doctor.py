@@ -48,14 +48,14 @@ def test_what_is_in_the_way_is_said(served: Served, env: dict[str, str], tmp_pat
     down = attempt(
         env, "manypython", "doctor", "--index", "http://127.0.0.1:1/", "--allow-unsigned", cwd=folder
     )
-    assert down.returncode == 15
+    assert down.returncode == 17
     assert "3.13    not here, and what the index has is not known" in down.stdout
     line = next(line for line in down.stdout.splitlines() if line.startswith("index "))
     assert line.startswith("index    http://127.0.0.1:1/")
     assert "Connection refused" in line
     (folder / "noxfile.py").write_text("import nox\ndef tests(:\n")
     broken = attempt(env, "manypython", "doctor", cwd=folder)
-    assert broken.returncode == 15
+    assert broken.returncode == 17
     assert "noxfile.py: line 2: no Python: invalid syntax" in broken.stdout
     assert "tox.ini:3          env_list: py313-unit, py313-slow  3.13     would be fetched" in broken.stdout
     assert (broken.stderr, down.stderr) == ("", "")

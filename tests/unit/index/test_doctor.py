@@ -14,9 +14,8 @@ import pytest
 from manypython.cli import main
 from manypython.cli.checkup import FETCHED, HERE, NOT_OURS, NOWHERE, UNKNOWN, rows
 from manypython.integrations.project.wish import Wish, wish
-from manypython.model.errors import DownloadError, NoBuildError
+from manypython.model.errors import TROUBLE, DownloadError, NoBuildError
 
-NONE = NoBuildError.exit_code
 PLACE = Path("tox.ini")
 
 
@@ -84,7 +83,7 @@ def test_a_project_before_and_after_fetching(
 
 def test_an_index_that_gives_no_answer_is_named(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, told = doctor(capfd, folder, "--index", "http://127.0.0.1:1/", "--allow-unsigned")
-    assert (code, told["wishes"][0]["state"]) == (NONE, UNKNOWN)
+    assert (code, told["wishes"][0]["state"]) == (TROUBLE, UNKNOWN)
     assert told["checks"][0]["said"].startswith("http://127.0.0.1:1/index.json: ")
     assert told["checks"][0]["remedy"]
 
@@ -94,7 +93,7 @@ def test_what_is_not_to_be_had_is_told_with_what_is(
 ) -> None:
     (folder / ".python-version").write_text("3.8\n2.7\n")
     code, told = doctor(capfd, folder, "--index", str(site.folder), "--trust", site.trust)
-    assert code == NONE
+    assert code == TROUBLE
     old, older = told["wishes"][-2:]
     assert (old["state"], older["state"]) == (NOWHERE, NOT_OURS)
     assert "on offer: 3.13.15; manypython builds CPython 3.11 to" in old["why"]
@@ -108,9 +107,9 @@ def test_a_broken_file_does_not_hide_the_others(
     (folder / "Pipfile").write_text("[requires\n")
     index = ("--index", str(site.folder), "--trust", site.trust)
     code, told = doctor(capfd, folder, *index)
-    assert (code, told["wishes"][0]["state"]) == (NONE, FETCHED)
+    assert (code, told["wishes"][0]["state"]) == (TROUBLE, FETCHED)
     assert [each["file"] for each in told["files"] if each["error"]] == ["Pipfile"]
-    assert main(["doctor", str(folder), *index]) == NONE
+    assert main(["doctor", str(folder), *index]) == TROUBLE
     assert f"{folder}/Pipfile: no TOML: " in capfd.readouterr().out
 
 
@@ -119,7 +118,7 @@ def test_a_store_that_cannot_be_written_is_in_the_way(
 ) -> None:
     monkeypatch.setenv("MANYPYTHON_STORE_DIR", str(folder / "tox.ini/pythons"))
     code, told = doctor(capfd, folder, "--index", str(site.folder), "--trust", site.trust)
-    assert (code, told["wishes"][0]["state"]) == (NONE, FETCHED)
+    assert (code, told["wishes"][0]["state"]) == (TROUBLE, FETCHED)
     assert told["checks"][1] == {
         "name": "store",
         "said": f"{folder}/tox.ini: cannot be written",
@@ -164,7 +163,7 @@ def test_the_table_is_for_people_and_harms_no_terminal(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (folder / ".python-version").write_text("3.13\n\x1b[2Jx\n")
-    assert main(["doctor", str(folder)]) == NONE
+    assert main(["doctor", str(folder)]) == TROUBLE
     told = capfd.readouterr().out
     assert "\x1b" not in told
     assert "tox.ini:2          env_list: py313    3.13     not here\n" in told

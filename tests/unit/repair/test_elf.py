@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import inspect
+import os
 from pathlib import Path
 
 import pytest
 from auditwheel import elfutils, lddtree
 from auditwheel.architecture import Architecture as AuditwheelArchitecture
 from auditwheel.libc import Libc
-from auditwheel.patcher import ElfPatcher
-from auditwheel.policy import Policy, WheelPolicies
+from auditwheel.policy import WheelPolicies
 
 from manypython.model.errors import AuditError
 from manypython.model.target import Architecture, LibcFamily
@@ -20,20 +20,39 @@ def test_the_parts_of_auditwheel_that_we_use_are_where_they_were() -> None:
     assert {"path", "ldpaths", "exclude"} <= inspect.signature(lddtree.ldd).parameters.keys()
     assert {"interpreter", "platform"} <= inspect.signature(lddtree.DynamicExecutable).parameters.keys()
     assert {"conf", "env"} <= lddtree.load_ld_paths.__wrapped__(Libc.GLIBC).keys()
-    assert "whitelist" in inspect.signature(Policy).parameters
-    for name in ("set_soname", "replace_needed", "set_rpath", "clear_rpath", "apply_updates"):
-        assert callable(getattr(ElfPatcher, name))
     policies = WheelPolicies(libc=Libc.GLIBC, arch=AuditwheelArchitecture.x86_64)
-    assert list(policies._policies) == list(policies)
+    assert policies.get_policy_by_name(policies.highest.name) == policies.highest
     assert callable(elfutils.elf_find_versioned_symbols)
 
 
-def test_only_the_libc_family_is_allowed() -> None:
-    ours = elf.Policies(LibcFamily.GLIBC, Architecture.X86_64)
-    for policy in ours.policies:
-        if policy.name.startswith("manylinux"):
-            assert "libc.so.6" in policy.whitelist
-            assert not {"libz.so.1", "libX11.so.6", "libexpat.so.1", "libGL.so.1"} & policy.whitelist
+def test_only_the_libc_family_is_everywhere() -> None:
+    assert elf.everywhere(LibcFamily.GLIBC, "libc.so.6")
+    assert elf.everywhere(LibcFamily.GLIBC, "ld-linux-x86-64.so.2")
+    for soname in ("libz.so.1", "libX11.so.6", "libexpat.so.1", "libGL.so.1"):
+        assert not elf.everywhere(LibcFamily.GLIBC, soname)
+
+
+def test_two_policies_in_one_process_do_not_meet() -> None:
+    plain = list(WheelPolicies(libc=Libc.GLIBC, arch=AuditwheelArchitecture.x86_64))
+    one = elf.Policies(LibcFamily.GLIBC, Architecture.X86_64)
+    other = elf.Policies(LibcFamily.GLIBC, Architecture.AARCH64)
+    assert (
+        list(one.policies)
+        == plain
+        == list(WheelPolicies(libc=Libc.GLIBC, arch=AuditwheelArchitecture.x86_64))
+    )
+    assert not set(one.names()) & set(other.names())
+
+
+def test_patching_leaves_the_environment_alone(
+    binaries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    path = tmp_path / "libouter.so.1"
+    path.write_bytes((binaries / "libouter.so.1").read_bytes())
+    elf.patch(path, soname="new.so")
+    assert os.environ["PATH"] == "/usr/bin:/bin"
+    assert elf.linkage(path).soname == "new.so"  # type: ignore[union-attr]
 
 
 def test_an_elf_file_is_read(binaries: Path) -> None:
