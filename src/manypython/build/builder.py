@@ -7,15 +7,12 @@ a second process wait for the first and then use what it made.
 
 from __future__ import annotations
 
-import ast
 import concurrent.futures
 import hashlib
-import inspect
 import json
 import shutil
 import tarfile
 import tempfile
-import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -67,7 +64,10 @@ class Site:
 
 
 def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[Built], site: Site) -> str:
-    """The digest of everything that decides a build's bytes."""
+    """The digest of everything that decides a build's bytes: declared facts, no code and no path.
+
+    So it is the same for each Python that the tool runs on, and a cache can be shared.
+    """
     facts = {key: value for key, value in asdict(recipe).items() if key not in ("source", "watch")}
     if not recipe.patches:
         del facts["patches"]
@@ -78,7 +78,7 @@ def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[Built], site: Sit
         "toolchain": site.toolchain.identity,
         "profile": site.profile_of(recipe),
         "epoch": site.epoch,
-        "code": [_meaning(part) for part in (*_SURROUNDINGS, _code(recipe))],
+        "revisions": [steps.REVISIONS[name] for name in ("every build", recipe.build)],
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
@@ -89,36 +89,6 @@ def native_of(recipe: Recipe, site: Site) -> tuple[Built, ...]:
         return ()
     built = site.native[recipe.name]
     return (*_closure(built.recipe, site.native), built)
-
-
-def _code(recipe: Recipe) -> object:
-    return cpython if recipe.build == "cpython" else _step(recipe)
-
-
-_SURROUNDINGS = (
-    *(getattr(steps.Workshop, name).fget for name in ("cflags", "cppflags", "ldflags")),
-    steps.Workshop.environment,
-    steps.Workshop.make,
-)
-"""The code that decides the bytes of every build; each recipe's step comes on top."""
-
-
-def _meaning(part: object) -> str:
-    """The code of a module or function without its comments, layout and docstrings."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(part)))  # type: ignore[arg-type]
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and len(body) > 1:
-            node.body = [line for line in body if not _is_text(line)]  # type: ignore[attr-defined]
-    return ast.unparse(tree)
-
-
-def _is_text(line: ast.stmt) -> bool:
-    return (
-        isinstance(line, ast.Expr)
-        and isinstance(line.value, ast.Constant)
-        and isinstance(line.value.value, str)
-    )
 
 
 def _step(recipe: Recipe) -> Callable[[steps.Workshop], None]:

@@ -279,3 +279,13 @@ STEPS: dict[str, Callable[[Workshop], None]] = {
     "zstd": zstd,
     "ncurses": ncurses,
 }
+
+REVISIONS = {
+    "every build": 1,
+    "cpython": 1,
+    **dict.fromkeys(STEPS, 1),
+}
+"""The revision of each step's code, part of a build's key: raised where a change alters what is built.
+
+``tests/unit/build/test_revisions.py`` fails when a step's text has changed, and says what to do.
+"""
