@@ -19,7 +19,7 @@ from manypython.archives.write import BEST, Effort
 from manypython.build import builder, host_tools, toolchain
 from manypython.build.method import Method, buildable, opened
 from manypython.build.sources import FetchedSource, fetch
-from manypython.model.errors import AuditError, OutputError, VerifyError
+from manypython.model.errors import AuditError, OutputError, TreeError, VerifyError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, LibcFamily, Target
 from manypython.model.tree import GRAFTS, Tree, VerifiedTree
@@ -31,14 +31,15 @@ from manypython.recipes.catalogue import catalogue, required_modules
 from manypython.recipes.cross import crossed
 from manypython.recipes.model import Recipe
 from manypython.repair.apply import apply
-from manypython.repair.audit import AuditReport, audit, require
+from manypython.repair.audit import AuditReport, Stranger, audit, require
 from manypython.repair.bytecode import plan_bytecode
-from manypython.repair.copy import copy
+from manypython.repair.copy import copy, surveyed
 from manypython.repair.edits import Plan, joined
 from manypython.repair.elf import Policies, is_elf
 from manypython.repair.graft import Graft, grafts, plan_graft
 from manypython.repair.prune import is_test_module, plan_prune, tests_of
 from manypython.repair.relocate import origins, plan_relocate
+from manypython.repair.survey import Oddity, insist_plain, insist_takeable, survey
 from manypython.verify import emulation, needs, suite
 from manypython.verify.checks import examine, proved
 from manypython.verify.foreign import Subject
@@ -77,6 +78,10 @@ class Made:
 
     artifacts: tuple[Artifact, ...]
     report: VerifyReport
+    oddities: tuple[Oddity, ...] = ()
+    """Files of a prefix that the archives do not have as they are there."""
+    strangers: tuple[Stranger, ...] = ()
+    """ELF files of packages that were left alone."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +127,12 @@ def repair(prefix: Path, target: Target | None, options: Options, search: tuple[
     """Make archives of a prefix that somebody else built. It is copied, never touched."""
     writable(options.dist, "--dist")
     found = Tree.open(prefix)
+    oddities = surveyed(found)
+    insist_takeable(found, oddities)
     _prepare(target or DEFAULT_TARGET, options)
-    with repaired(found, target, options, search=search) as done:
-        return _proved_and_packed(done, _facts(done, options), options, frozenset())
+    with repaired(found, target, options, search=search, oddities=oddities) as done:
+        made = _proved_and_packed(done, _facts(done, options), options, frozenset())
+        return replace(made, oddities=oddities, strangers=done.report.strangers)
 
 
 def build(recipes: tuple[Recipe, ...], target: Target, method: Method, options: Options) -> Built:
@@ -161,6 +169,7 @@ def repaired(  # noqa: PLR0913  (what, for what, and what it was built with)
     search: tuple[Path, ...] = (),
     build_paths: tuple[str, ...] = (),
     compiling: Tree | None = None,
+    oddities: tuple[Oddity, ...] = (),
 ) -> Iterator[Repaired]:
     """A portable copy of a prefix, for as long as the block runs.
 
@@ -171,18 +180,25 @@ def repaired(  # noqa: PLR0913  (what, for what, and what it was built with)
         search: folders to look for external libraries in.
         build_paths: folders of the build machine that no file may name.
         compiling: an interpreter of the same version, where this machine cannot run the prefix's own.
+        oddities: what a survey of the prefix found.
     """
     reporter = options.reporter
     scratch = _scratch(options.cache)
     try:
         with reporter.step("copy", str(prefix.root)):
-            tree = copy(prefix, scratch / "python")
+            tree = copy(prefix, scratch / "python", oddities)
+        for oddity in oddities:
+            reporter.note(str(oddity))
         with reporter.step("audit"):
             stood = origins(prefix)
-            found = audit(tree, search=search, origins=stood)
-        if build_paths:
-            _insist_built(found, search)
-        plan = joined(plan_graft(found), plan_relocate(tree, build_paths=build_paths, stood=stood))
+            with _named_as_in(prefix, tree):
+                found = audit(tree, search=search, origins=stood)
+        for stranger in found.strangers:
+            reporter.note(str(stranger))
+        with _named_as_in(prefix, tree):
+            if build_paths:
+                _insist_built(found, search)
+            plan = joined(plan_graft(found), plan_relocate(tree, build_paths=build_paths, stood=stood))
         forbidden = (*build_paths, *stood)
         with reporter.step("graft and relocate", f"{len(plan)} edits"):
             apply(tree, plan, reporter=reporter, jobs=options.jobs)
@@ -193,11 +209,23 @@ def repaired(  # noqa: PLR0913  (what, for what, and what it was built with)
             )
             after, meets = _audited(tree, target)
             written.result()
-        require(after, meets)
+        with _named_as_in(prefix, tree):
+            require(after, meets)
         edits = (*plan_prune(prefix), *plan, *bytecode)
         yield Repaired(tree, meets, after, grafts(found), edits, forbidden)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _named_as_in(prefix: Tree, tree: Tree) -> Iterator[None]:
+    """What is wrong with a copy is told of the prefix: the copy is gone when the error is read."""
+    try:
+        yield
+    except (AuditError, TreeError) as error:
+        error.message = error.message.replace(str(tree.root), str(prefix.root))
+        error.remedy = error.remedy.replace(str(tree.root), str(prefix.root))
+        raise
 
 
 @contextmanager
@@ -246,6 +274,7 @@ def examined(
 def pack_tree(tree: Tree, target: Target | None, options: Options) -> Made:
     """Verify a tree and write its archives."""
     writable(options.dist, "--dist")
+    insist_plain(tree, survey(tree))
     report, done = examined(tree, target, options)
     facts = _facts(done, options)
     try:

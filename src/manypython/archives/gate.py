@@ -41,6 +41,20 @@ class Entry(NamedTuple):
         return 0o755 if self.executable else 0o644
 
 
+def odd_name(name: str) -> str:
+    """Why no archive may have a member of this name; empty where it may.
+
+    A name that is not UTF-8 comes from the file system with surrogates (PEP 383).
+    """
+    if any("\ud800" <= letter <= "\udfff" for letter in name):
+        return "a name that is not UTF-8"
+    if not name.isprintable() or "\\" in name:
+        return "a name that systems read differently"
+    if len(name) > _LENGTH or name.count("/") > _DEPTH:
+        return "a name that is too long"
+    return ""
+
+
 class Gate:
     """Refuses what would leave the folder or replace something, whatever the order of members.
 
@@ -111,10 +125,8 @@ class Gate:
             raise self.error(name, f"says it has {size} bytes")
         if mode & _SPECIAL:
             raise self.error(name, "has a set-user, set-group or sticky bit")
-        if not name.isprintable() or "\\" in name:
-            raise ArchiveError(f"{self.archive}: {name!r}: a name that systems read differently")
-        if len(name) > _LENGTH or name.count("/") > _DEPTH:
-            raise self.error(f"{name[:80]}...", "a name that is too long")
+        if fact := odd_name(name):
+            raise ArchiveError(f"{self.archive}: {name[:80]!r}: {fact}")
 
     def _inside(self, name: str) -> str:
         parts = name.split("/")

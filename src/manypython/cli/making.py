@@ -83,7 +83,13 @@ def pack(arguments: argparse.Namespace) -> int:
 def _show_made(arguments: argparse.Namespace, made: pipeline.Made) -> int:
     if arguments.json:
         rows = [{"path": str(a.path), "sha256": a.sha256, "size": a.size} for a in made.artifacts]
-        print(as_json({"artifacts": rows, "verify": made.report.as_json()}))
+        result = {
+            "artifacts": rows,
+            "verify": made.report.as_json(),
+            "odd_files": [oddity.as_json() for oddity in made.oddities],
+            "left_as_they_are": [stranger.as_json() for stranger in made.strangers],
+        }
+        print(as_json(result))
         return 0
     for artifact in made.artifacts:
         print(f"{artifact.path}  {artifact.size / 1e6:.1f} MB  sha256 {artifact.sha256}")

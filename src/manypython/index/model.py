@@ -274,7 +274,8 @@ def _made(told: dict[str, Any], name: str, kind: type[Any], where: str, make: Ca
 
 
 def _age(each: Build) -> tuple[Any, ...]:
-    return each.version, each.number.value, each.target.architecture, each.target.floor, each.level
+    target = each.target
+    return each.version, each.number.value, target.architecture, target.libc, target.floor, each.level
 
 
 def _as_json(each: Build) -> dict[str, Any]:

@@ -103,6 +103,14 @@ class Tree:
         """``lib/python3.13``."""
         return self.root / "lib" / self.name
 
+    def is_own(self, path: PurePosixPath) -> bool:
+        """Whether a file of the tree is the interpreter's own, and not of a package that was installed."""
+        if {"site-packages", "dist-packages"} & {*path.parts}:
+            return False
+        if path.is_relative_to(f"lib/{self.name}") or path.is_relative_to(GRAFTS):
+            return True
+        return path.name == self.executable.name or str(path).startswith(("lib/libpython", "lib/libpypy"))
+
     @property
     def shared(self) -> bool:
         """Whether other software lives in the prefix too, as in ``/usr``: then it is no one's to copy."""

@@ -11,7 +11,7 @@ from typing import Any
 from manypython.model.errors import AuditError, TreeError, UsageError
 from manypython.model.target import Architecture, LibcFamily, Target
 from manypython.model.tree import Tree
-from manypython.repair.elf import ElfFile, Policies, Reader, elf_paths, wanted_symbols
+from manypython.repair.elf import CompanionError, ElfFile, Policies, Reader, elf_paths, wanted_symbols
 from manypython.repair.libraries import Finds, Library, around, beyond, laid_out, to_bring_in
 from manypython.repair.loading import Find, Layout, resolve
 
@@ -33,6 +33,21 @@ class TooNew:
 
 
 @dataclass(frozen=True)
+class Stranger:
+    """An ELF file that came with a package and is for another machine, is broken, or is no program."""
+
+    path: PurePosixPath
+    fact: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.fact}: left as it is"
+
+    def as_json(self) -> dict[str, str]:
+        """The same for machines."""
+        return {"path": str(self.path), "fact": self.fact}
+
+
+@dataclass(frozen=True)
 class AuditReport:
     """What an audit found."""
 
@@ -48,6 +63,8 @@ class AuditReport:
     layout: Layout
     finds: Finds
     """What is loaded for the needs of each file, in the tree and outside."""
+    strangers: tuple[Stranger, ...] = ()
+    """ELF files that are none of the interpreter's and that it cannot load: they stay as they are."""
 
     def found(self, path: PurePosixPath | Path) -> tuple[Find, ...]:
         """What is loaded for the needs of a file: of the tree, or an absolute path outside."""
@@ -87,6 +104,7 @@ class AuditReport:
                 for file in self.files
             ],
             "too_new": [str(entry) for entry in self.too_new],
+            "left_as_they_are": [stranger.as_json() for stranger in self.strangers],
         }
 
 
@@ -114,7 +132,7 @@ def audit(
     architecture = _architecture(tree, Reader(tree.root, probe))
     policies = Policies(LibcFamily.GLIBC, architecture)
     reader = Reader(tree.root, policies)
-    files = tuple(reader.read(path) for path in elf_paths(tree.root))
+    files, strangers = _read(tree, reader, architecture)
     too_new: tuple[TooNew, ...] = ()
     if target is not None:
         if not policies.has(target.platform_tag):
@@ -139,6 +157,7 @@ def audit(
         search,
         layout,
         finds,
+        strangers,
     )
 
 
@@ -160,6 +179,31 @@ def require(report: AuditReport, target: Target) -> None:
             + "\n".join(f"  {fact}" for fact in facts),
             remedy=f"its symbols meet {report.policy}; `manypython audit` has the details",
         )
+
+
+def _read(
+    tree: Tree, reader: Reader, architecture: Architecture
+) -> tuple[tuple[ElfFile, ...], tuple[Stranger, ...]]:
+    """The ELF files of a tree, those apart that are no concern of the interpreter's.
+
+    Raises:
+        AuditError: a file of the interpreter's own is broken.
+    """
+    files, strangers = [], []
+    for path in elf_paths(tree.root):
+        relative = PurePosixPath(path.relative_to(tree.root))
+        try:
+            file = reader.read(path)
+        except AuditError as error:
+            if not isinstance(error, CompanionError) and tree.is_own(relative):
+                raise
+            strangers.append(Stranger(relative, error.message.removeprefix(f"{path}: ")))
+            continue
+        if file.architecture == architecture or tree.is_own(relative):
+            files.append(file)
+        else:
+            strangers.append(Stranger(relative, f"is for {file.architecture}"))
+    return tuple(files), tuple(strangers)
 
 
 def _architecture(tree: Tree, reader: Reader) -> Architecture:

@@ -4,25 +4,40 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import assert_never
 
 from manypython.model.errors import TreeError
 from manypython.model.tree import Tree
 from manypython.repair.prune import plan_prune
+from manypython.repair.relocate import origins
+from manypython.repair.survey import Fate, Oddity, survey
 
 
-def copy(prefix: Tree, place: Path) -> Tree:
+def surveyed(prefix: Tree) -> tuple[Oddity, ...]:
+    """What is odd of all that ``copy`` takes."""
+    return survey(prefix, [edit.path for edit in plan_prune(prefix)], origins(prefix))
+
+
+def copy(prefix: Tree, place: Path, oddities: Iterable[Oddity] = ()) -> Tree:
     """Copy a prefix to a new folder, without what ``plan_prune`` removes.
 
     Of a prefix that other software lives in too (``/usr``) only what belongs to this Python
     is taken.
 
+    Args:
+        prefix: what is copied.
+        place: the new folder.
+        oddities: what ``surveyed`` found in it; none is refused.
+
     Raises:
         TreeError: a file cannot be read, or there is no room.
     """
+    odd = tuple(oddities)
     left_out = {str(prefix.root / edit.path) for edit in plan_prune(prefix)}
+    left_out |= {str(prefix.root / oddity.path) for oddity in odd if oddity.fate is not Fate.TAMED}
 
     def skip(folder: str, names: list[str]) -> set[str]:
         return {name for name in names if os.path.join(folder, name) in left_out}
@@ -34,9 +49,25 @@ def copy(prefix: Tree, place: Path) -> Tree:
             _drop_strays(place)
         else:
             shutil.copytree(prefix.root, place, symlinks=True, ignore=skip)
+        for oddity in odd:
+            _take_odd(oddity, place / oddity.path)
     except (OSError, shutil.Error) as error:
         raise TreeError(f"{prefix.root}: cannot be copied: {error}") from None
     return replace(prefix, root=place)
+
+
+def _take_odd(oddity: Oddity, target: Path) -> None:
+    match oddity.fate:
+        case Fate.FOLLOWED:
+            shutil.copy2(oddity.goal, target)
+        case Fate.RELATIVE:
+            target.symlink_to(oddity.goal)
+        case Fate.TAMED:
+            target.chmod(target.stat().st_mode & 0o755)
+        case Fate.LEFT_OUT | Fate.REFUSED:
+            pass
+        case _:
+            assert_never(oddity.fate)
 
 
 def _own(prefix: Tree) -> Iterator[tuple[Path, Path]]:

@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata, resources
@@ -21,7 +22,6 @@ from auditwheel.elfutils import elf_find_versioned_symbols
 from auditwheel.lddtree import DynamicExecutable, ldd, load_ld_paths
 from auditwheel.libc import Libc
 from auditwheel.policy import WheelPolicies
-from elftools.common.exceptions import ELFError
 from elftools.elf.constants import P_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_DT_FLAGS, ENUM_DT_FLAGS_1
@@ -86,7 +86,7 @@ def elf_paths(root: Path) -> Iterator[Path]:
         folders.sort()
         for name in sorted(files):
             path = Path(folder, name)
-            if not path.is_symlink() and is_elf(path):
+            if stat.S_ISREG(path.lstat().st_mode) and is_elf(path):  # a FIFO would not come back
                 yield path
 
 
@@ -127,6 +127,26 @@ def everywhere(libc: LibcFamily, soname: str) -> bool:
     return soname in _whitelist(libc) or soname.startswith(("ld-linux", "ld64.so."))
 
 
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[ELFFile]:
+    """One ELF file, for as long as the block reads it.
+
+    Raises:
+        AuditError: it is broken; of a damaged file pyelftools raises whatever it stumbles over.
+    """
+    try:
+        with path.open("rb") as file:
+            yield ELFFile(file)
+    except AuditError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        raise AuditError(f"{path}: cannot be read as ELF: {error or type(error).__name__}") from None
+
+
+class CompanionError(AuditError):
+    """The file is the debug information of another one (``objcopy --only-keep-debug``) and no program."""
+
+
 class Reader:
     """Reads the ELF files of one tree."""
 
@@ -144,18 +164,17 @@ class Reader:
 
         Raises:
             AuditError: the file is broken.
+            CompanionError: it holds debug information alone.
         """
-        try:
-            with path.open("rb") as file:
-                elf = ELFFile(file)
-                versions = tuple(sorted(set(elf_find_versioned_symbols(elf))))
-                strippable = any(
-                    not section["sh_flags"] & 2 and section.name not in ("", ".shstrtab")
-                    for section in elf.iter_sections()
-                )
+        with _opened(path) as elf:
+            if _is_companion(elf):
+                raise CompanionError(f"{path}: is debug information, apart from its program")
+            versions = tuple(sorted(set(elf_find_versioned_symbols(elf))))
+            strippable = any(
+                not section["sh_flags"] & 2 and section.name not in ("", ".shstrtab")
+                for section in elf.iter_sections()
+            )
             linked = _linkage(path)
-        except (ELFError, OSError, ValueError) as error:
-            raise AuditError(f"{path}: cannot be read as ELF: {error}") from None
         wanted: dict[str, set[str]] = {}
         for library, version in versions:
             wanted.setdefault(library, set()).add(version)
@@ -166,6 +185,12 @@ class Reader:
             policy=self.policies.policies.versioned_symbols_policy(wanted).name,
             strippable=strippable,
         )
+
+
+def _is_companion(elf: ELFFile) -> bool:
+    """Whether what the dynamic linker would read has a place in the file's table and no bytes."""
+    dynamic = elf.get_section_by_name(".dynamic")
+    return dynamic is not None and bool(dynamic["sh_type"] == "SHT_NOBITS")
 
 
 def linkage(path: Path) -> Linkage | None:
@@ -204,9 +229,12 @@ def system_folders(libc: LibcFamily) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def wanted_symbols(path: Path) -> tuple[Symbol, ...]:
-    """Every undefined symbol of a file that asks for a version."""
-    with path.open("rb") as file:
-        elf = ELFFile(file)
+    """Every undefined symbol of a file that asks for a version.
+
+    Raises:
+        AuditError: the file is broken.
+    """
+    with _opened(path) as elf:
         needs: dict[int, tuple[str, str]] = {}
         table, versions = None, None
         for section in elf.iter_sections():
@@ -256,11 +284,8 @@ def hardening(path: Path) -> Hardening:
     Raises:
         AuditError: the file is broken.
     """
-    try:
-        with path.open("rb") as file:
-            return _hardening(ELFFile(file))
-    except (ELFError, OSError, ValueError) as error:
-        raise AuditError(f"{path}: cannot be read as ELF: {error}") from None
+    with _opened(path) as elf:
+        return _hardening(elf)
 
 
 def _hardening(elf: ELFFile) -> Hardening:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path, PurePosixPath
 
 from manypython.model.tree import NEUTRAL_PREFIX, Tree, spreads
@@ -43,9 +44,13 @@ def scan(tree: Tree, forbidden: tuple[str, ...], left: tuple[str, ...] = ()) -> 
                 continue
             if spreads(PurePosixPath(relative)) and relative not in left:
                 facts.append(f"{relative}: a generic soname, which LD_LIBRARY_PATH may spread")
-            if path.is_dir():
+            mode = path.stat().st_mode
+            if stat.S_ISDIR(mode):
                 continue
-            if path.stat().st_mode & 0o6002:
+            if not stat.S_ISREG(mode):
+                facts.append(f"{relative}: no file, folder or link")
+                continue
+            if mode & 0o6002:
                 facts.append(f"{relative}: writable by all, or setuid")
             data = path.read_bytes()
             facts += [f"{relative}: names {text}" for text, needle in needles if needle in data]
