@@ -56,8 +56,11 @@ def test_three_wrappings_of_one_tree(tmp_path: Path) -> None:
 
 
 def test_the_zip_has_a_true_record(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "t")
+    for name in ("a,b.txt", 'say "so".txt', 'it\'s, "odd".txt'):
+        (tree.root / name).write_text(name)
     artifacts = pack(
-        make_tree(tmp_path / "t"),
+        tree,
         FACTS,
         dist=tmp_path / "dist",
         reporter=Reporter(quiet=True),
