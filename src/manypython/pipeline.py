@@ -117,7 +117,12 @@ def make(spec: Spec, target: Target | None, method: Method, options: Options) ->
     promised = wanted if method.toolchain == "zig" else target
     compiling = Tree.open(built.native[recipe.name].prefix) if built.native else None
     with repaired(
-        prefix, promised, options, search=search, build_paths=_build_paths(options), compiling=compiling
+        prefix,
+        promised,
+        options,
+        search=search,
+        build_paths=_build_paths(options, built),
+        compiling=compiling,
     ) as done:
         facts = _facts(done, options, built)
         return _proved_and_packed(done, facts, options, _shipped_modules(recipe.version), _tests(prefix))
@@ -439,8 +444,10 @@ def _insist_built(found: AuditReport, search: tuple[Path, ...]) -> None:
         )
 
 
-def _build_paths(options: Options) -> tuple[str, ...]:
-    return (str(options.cache), str(toolchain.zig_folder()))
+def _build_paths(options: Options, built: Built) -> tuple[str, ...]:
+    """Folders that no file may name: this machine's, and those of the machine that built a part."""
+    there = (path for each in built.builds.values() for path in each.build_paths)
+    return tuple(dict.fromkeys((str(options.cache), str(toolchain.zig_folder()), *there)))
 
 
 def _scratch(cache: Path) -> Path:

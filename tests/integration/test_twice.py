@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from manypython.index.folders import cache_home
+
+CACHE = Path(cache_home(), "manypython")
 
 if TYPE_CHECKING:
     from conftest import Made
@@ -28,5 +33,22 @@ def test_everything_built_again_elsewhere_gives_the_same_bytes(
     finally:
         os.umask(before)
     assert run.code == 0, run.err
+    first = {Path(a["path"]).name: a["sha256"] for a in made.data["artifacts"]}
+    assert {Path(a["path"]).name: a["sha256"] for a in run.data["artifacts"]} == first
+
+
+@pytest.mark.slow
+def test_a_cache_from_another_place_gives_the_same_bytes(
+    made: Made, cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    """What was built there names folders of that place, and no archive may."""
+    for name in ("builds", "sources"):
+        shutil.copytree(CACHE / name, tmp_path / "moved" / name, symlinks=True)
+    run = cli(
+        "make", "3.13", "--dist", tmp_path / "dist", "--json", "--fast", "--offline",
+        "--cache-dir", tmp_path / "moved",
+    )  # fmt: skip
+    assert run.code == 0, run.err
+    assert "build cpython" not in run.err
     first = {Path(a["path"]).name: a["sha256"] for a in made.data["artifacts"]}
     assert {Path(a["path"]).name: a["sha256"] for a in run.data["artifacts"]} == first

@@ -28,6 +28,8 @@ from manypython.model.tree import NEUTRAL_PREFIX
 from manypython.progress import Reporter
 from manypython.recipes.model import Recipe
 
+_BUILD_PATHS = "build-paths.json"
+
 
 @dataclass(frozen=True)
 class Built:
@@ -43,6 +45,12 @@ class Built:
     def prefix(self) -> Path:
         """What was installed: ``include/``, ``lib/``, ``bin/`` ..."""
         return self.folder / NEUTRAL_PREFIX.strip("/")
+
+    @property
+    def build_paths(self) -> tuple[str, ...]:
+        """Folders that its files may name: of the machine that built it, where a cache moved another one."""
+        record = self.folder / _BUILD_PATHS
+        return tuple(json.loads(record.read_text(encoding="utf-8"))) if record.is_file() else ()
 
 
 @dataclass(frozen=True)
@@ -195,6 +203,8 @@ def _build(built: Built, needed: tuple[Built, ...], site: Site) -> None:
             _patch(shop.source, recipe)
             _step(recipe)(shop)
             _tidy(shop)
+        paths = json.dumps([str(site.cache), *site.toolchain.folders])
+        (work / "out" / _BUILD_PATHS).write_text(paths, encoding="utf-8")
         (work / "out").replace(built.folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)

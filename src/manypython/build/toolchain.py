@@ -102,6 +102,8 @@ class Toolchain:
     """Where its programs run; None: on this machine."""
     headers: str = ""
     """Digest of the source text that it adds to what it is given."""
+    folders: tuple[str, ...] = ()
+    """Where it stands: folders that what it makes may name. No part of its identity."""
     native: Toolchain | None = None
     """The compiler for this machine, where what the other makes does not run here."""
 
@@ -170,6 +172,7 @@ def zig(target: Target, cache: Path) -> Toolchain:
             ("ZIG_GLOBAL_CACHE_DIR", str(cache / "zig")),
             ("ZIG_LOCAL_CACHE_DIR", str(cache / "zig")),
         ),
+        folders=(str(zig_folder()),),
         headers=hashlib.sha256((compiling + _termios() + linking + guard).encode()).hexdigest()[:12],
         native=zig(replace(target, architecture=here), cache) if here and not target.runs_here else None,
     )
