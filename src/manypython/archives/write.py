@@ -46,7 +46,10 @@ FAST = Effort(deflate=5, zstd=9)
 
 def tar_gz(path: Path, members: tuple[Member, ...], epoch: int, effort: Effort = BEST) -> None:
     """Write a ``.tar.gz``; its header has neither a name nor the time of day."""
-    with whole(path) as file, gzip.GzipFile("", "wb", effort.deflate, file, mtime=epoch) as packed:
+    with (
+        whole(path) as file,
+        gzip.GzipFile("", "wb", effort.deflate, cast("IO[bytes]", _Sink(file)), mtime=epoch) as packed,
+    ):
         _tar(packed, members, epoch)
 
 
@@ -110,6 +113,29 @@ def _tar(
                 data = member.read()
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
+
+
+class _Sink:
+    """A file for a compressor that, once a write has failed, wants no more of it.
+
+    From Python 3.14 on gzip writes what it still has when it is finalized, and nobody could catch that error.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.failed = file, False
+
+    def write(self, data: bytes) -> int:
+        if self.failed:
+            return len(data)
+        try:
+            return self.file.write(data)
+        except OSError:
+            self.failed = True
+            raise
+
+    def flush(self) -> None:
+        if not self.failed:
+            self.file.flush()
 
 
 @contextmanager
