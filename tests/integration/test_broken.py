@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from manypython.build.toolchain import zig_folder
-from manypython.repair.elf import patch
+from manypython.repair.elf import _patchelf, patch
 
 if TYPE_CHECKING:
     from conftest import Made
@@ -43,7 +43,7 @@ def newer_symbol(tree: Path) -> None:
 
 
 def executable_stack(tree: Path) -> None:
-    subprocess.run(("patchelf", "--set-execstack", tree / SSL), check=True)
+    subprocess.run((_patchelf(), "--set-execstack", tree / SSL), check=True)
 
 
 def wrong_soname(tree: Path) -> None:
