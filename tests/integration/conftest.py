@@ -49,10 +49,14 @@ PLUG_IN = "test_tox.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of tools: they prove that others take what we make, and take longer than the rest."""
+    """Mark the tests of tools: they prove that others take what we make, and take longer than the rest.
+
+    What needs no real build comes first: with ``-n 2`` one process makes it meanwhile.
+    """
     for item in items:
         if item.path.parent.name == "integrations" and item.path.name != PLUG_IN:
             item.add_marker(pytest.mark.tools)
+    items.sort(key=lambda item: "made" in getattr(item, "fixturenames", ()))
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Tree]:
     """``make`` with any words, once for each, and the tree in what it left."""
     return functools.cache(lambda *words: Tree.open(_make(tmp_path_factory, *words).tree))
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path) -> Path:
+    """A cache folder that nobody else writes to, with what takes long to make from everybody's."""
+    folder = tmp_path / "own cache"
+    folder.mkdir()
+    for name in ("roots", "controls", "zig"):
+        (CACHE / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(CACHE / name)
+    return folder
 
 
 def host(*packages: str) -> None:

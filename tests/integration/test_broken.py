@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from manypython.build.toolchain import zig_folder
+from manypython.index.folders import cache_home
 from manypython.repair.elf import _patchelf, patch
 
 if TYPE_CHECKING:
     from conftest import Made
 
+CACHE = Path(cache_home(), "manypython")
 Harm = Callable[[Path], None]
 SSL = "lib/python3.13/lib-dynload/_ssl.cpython-313-x86_64-linux-gnu.so"
 
@@ -40,7 +42,9 @@ def newer_symbol(tree: Path) -> None:
     source.write_text("int fcntl64(int, int, ...); int f(void) { return fcntl64(0, 1); }\n")
     argv = (zig_folder() / "zig", "cc", "-target", "x86_64-linux-gnu.2.28", "-shared", "-s")
     target = tree / "lib/python3.13/lib-dynload/_newer.cpython-313-x86_64-linux-gnu.so"
-    subprocess.run((*argv, source, "-o", target), check=True)
+    zig = str(CACHE / "zig")
+    env = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": zig, "ZIG_LOCAL_CACHE_DIR": zig}
+    subprocess.run((*argv, source, "-o", target), check=True, env=env)
 
 
 def executable_stack(tree: Path) -> None:
