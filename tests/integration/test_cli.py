@@ -76,6 +76,7 @@ def test_a_library_that_cannot_be_located(cli: Cli, made: Made, tmp_path: Path) 
     assert "_ctypes" in run.err
 
 
+@pytest.mark.slow  # the unit tests fill a disk, too
 def test_a_full_output_folder(cli: Cli, made: Made, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()

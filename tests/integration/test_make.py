@@ -90,14 +90,6 @@ def test_every_wrapping_unpacks_to_a_python_that_runs(made: Made, tmp_path: Path
     assert said.endswith(str(tree))
 
 
-def test_plain_unzip_restores_it_too(made: Made, tmp_path: Path) -> None:
-    if shutil.which("unzip") is None:
-        pytest.skip("this host has no unzip")
-    subprocess.run(["unzip", "-q", made.archive(".zip"), "-d", tmp_path], check=True)
-    assert python(tmp_path, "print('runs')") == "runs"
-    assert (tmp_path / "pybi-info/RECORD").is_file()
-
-
 def test_no_extension_module_is_missing(made: Made) -> None:
     tree = Tree.open(made.tree)
     wanted = [name for name in sorted(required_modules(tree.version)) if not is_test_module(name)]
@@ -159,6 +151,7 @@ def test_the_same_inputs_give_the_same_bytes(made: Made, cli: Cli, tmp_path: Pat
     assert {Path(a["path"]).name: a["sha256"] for a in run.data["artifacts"]} == first
 
 
+@pytest.mark.slow  # the compiler's own run-time library is built anew, twice
 def test_the_compiler_is_deterministic_too(tmp_path: Path, sources: Path) -> None:
     """A library built twice from source, in two folders with two umasks and two time zones."""
     program = (
@@ -234,7 +227,7 @@ def test_an_end_in_the_middle_of_a_build_leaves_nothing_half_done(
         time.sleep(3)
         running.send_signal(number)
         rest = running.stderr.read()
-        assert running.wait(timeout=30) == 130
+        assert running.wait(timeout=120) == 130
     assert "Traceback" not in rest
     assert "run again to go on" in rest
     assert list((tmp_path / "dist").iterdir()) == []

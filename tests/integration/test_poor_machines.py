@@ -172,13 +172,14 @@ def test_verify_ends_well_or_with_one_clear_line(
         ("", "the clock of this machine says 2001-09-09"),
     ],
 )
-def test_make_says_so_before_it_builds(setup: str, said: str, tmp_path: Path) -> None:
+def test_make_says_so_before_it_builds(setup: str, said: str, own_cache: Path, tmp_path: Path) -> None:
     preload = {}
     if not setup:
         (tmp_path / "clock.c").write_text(CLOCK)
         triple = f"{DEFAULT_TARGET.architecture}-linux-gnu.2.17"
         argv = (zig_folder() / "zig", "cc", "-target", triple, "-shared", "-o", "clock.so", "clock.c", "-ldl")
-        subprocess.run(argv, check=True, cwd=tmp_path)
+        warm = {"ZIG_GLOBAL_CACHE_DIR": str(own_cache / "zig"), "ZIG_LOCAL_CACHE_DIR": str(own_cache / "zig")}
+        subprocess.run(argv, check=True, cwd=tmp_path, env={**os.environ, **warm})
         preload = {"LD_PRELOAD": str(tmp_path / "clock.so")}
     done = run(
         Machine("poor", setup),
@@ -194,9 +195,11 @@ def test_make_says_so_before_it_builds(setup: str, said: str, tmp_path: Path) ->
     assert "build" not in done.stdout.partition("error:")[0]
 
 
-def test_the_c_program_says_what_the_system_refuses(tmp_path: Path) -> None:
+def test_the_c_program_says_what_the_system_refuses(own_cache: Path, tmp_path: Path) -> None:
+    (own_cache / "controls").unlink()  # it is compiled here
+
     def control(*start: str) -> Any:
-        return by_program(DEFAULT_TARGET.architecture, tmp_path, lambda program: (*start, program))
+        return by_program(DEFAULT_TARGET.architecture, own_cache, lambda program: (*start, program))
 
     suspects = tuple(
         Check("debian-12", "plain", name, ok=False, detail="", seconds=0.1, cause="OSError")

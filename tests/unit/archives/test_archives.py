@@ -91,21 +91,10 @@ def test_links_and_modes_come_back(tmp_path: Path, suffix: str) -> None:
     assert stat.S_IMODE((tmp_path / "out/python/a/x.py").stat().st_mode) == 0o644
 
 
-def test_other_programs_read_them_too(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "in")
-    for suffix, writer in WRITERS.items():
-        writer(tmp_path / f"x{suffix}", complete(of_folder(folder)), EPOCH, FAST)
-    listing = subprocess.run(
-        ["tar", "tzf", tmp_path / "x.tar.gz"], capture_output=True, check=True, text=True
-    )
-    assert "a/b/run\n" in listing.stdout
+def test_nothing_of_this_machine_is_in_a_tar(tmp_path: Path) -> None:
+    WRITERS[".tar.gz"](tmp_path / "x.tar.gz", complete(of_folder(make_folder(tmp_path / "in"))), EPOCH, FAST)
     with tarfile.open(tmp_path / "x.tar.gz") as tar:
         assert all((m.uid, m.gid, m.uname, m.mtime) == (0, 0, "", EPOCH) for m in tar)
-    if shutil.which("unzip") is None:
-        pytest.skip("this host has no unzip")
-    subprocess.run(["unzip", "-q", tmp_path / "x.zip", "-d", tmp_path / "unzipped"], check=True)
-    assert os.readlink(tmp_path / "unzipped/link") == "a/b/run"
-    assert os.access(tmp_path / "unzipped/a/b/run", os.X_OK)
 
 
 def hostile_tar(path: Path, *entries: tarfile.TarInfo) -> Path:

@@ -58,7 +58,7 @@ def test_a_second_process_that_is_killed_is_noticed() -> None:
 
 def test_who_fails_first_does_not_wait_for_the_other() -> None:
     body = "time.sleep(30) if item % 2 else sys.exit('enough')"
-    assert run(body, timeout=10) == ["before", "SystemExit enough"]
+    assert run(body, timeout=25) == ["before", "SystemExit enough"]
 
 
 def test_with_threads_there_is_no_second_process(monkeypatch: pytest.MonkeyPatch) -> None:

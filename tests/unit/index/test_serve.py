@@ -239,6 +239,6 @@ def test_the_command_line(
         assert f"--index {url}" in running.stdout.readline()
         assert http.request("GET", url + "index.json").status == 200
         running.send_signal(number)
-        err = running.communicate(timeout=10)[1]
+        err = running.communicate(timeout=60)[1]
     assert running.returncode == 0
     assert err == ("200 GET /index.json HTTP/1.1\n" if verbose else "")

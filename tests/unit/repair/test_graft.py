@@ -75,9 +75,11 @@ def test_a_file_of_another_architecture_is_refused(tree: Tree, binaries: Path) -
         plan_graft(audit(tree, search=(binaries,)))
 
 
-def test_what_is_too_new_is_named_with_symbol_version_and_file(tree: Tree, binaries: Path) -> None:
-    """A program linked on this host asks for its libc's start-up code, which is newer than 2.17."""
+def test_what_is_too_new_is_named_with_symbol_version_and_file(tree: Tree, binaries: Path, cc: str) -> None:
+    """A program linked for a newer glibc asks for its start-up code."""
     target = Target.parse("x86_64-manylinux_2_17")
+    (tree.root / "m.c").write_text("int main(void) { return 0; }\n")
+    process.run((cc, "-target", "x86_64-linux-gnu.2.34", "-o", tree.executable, "m.c"), cwd=tree.root)
     report = audit(tree, target=target, search=(binaries,))
     assert any(e.symbol == "__libc_start_main" and e.version == "GLIBC_2.34" for e in report.too_new)
     with pytest.raises(AuditError, match=r"bin/python3.13: __libc_start_main@GLIBC_2.34 of libc.so.6"):

