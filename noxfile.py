@@ -112,7 +112,7 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports")
     scripts = sorted(map(str, Path("buildpacks/python").glob("*/*")))
     session.run(
-        "shellcheck", ".ci/run", ".github/actions/setup/setup.sh", "src/manypython/index/setup.sh",
+        "shellcheck", ".ci/run", ".github/actions/setup/setup.sh", "src/manypython/site/setup.sh",
         "tests/newcomer/enter.sh", *scripts,
     )  # fmt: skip
     session.run("zizmor", "--offline", ".github")
@@ -174,7 +174,7 @@ def fuzz(session: nox.Session) -> None:
 def update(session: nox.Session) -> None:
     """Refresh recipe pins and image digests from upstream's own lists (-- --dry-run only shows)."""
     session.install("-e", ".[build]")
-    session.run("python", "-m", "manypython.build.update", *session.posargs)
+    session.run("python", "-m", "manypython.compile.update", *session.posargs)
 
 
 @nox.session

@@ -9,15 +9,16 @@
 
 from __future__ import annotations
 
+from manypython.version import __version__
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from manypython.index.installed import Installed
     from manypython.progress import Reporter
+    from manypython.store.installed import Installed
 
-__all__ = ["fetch"]
-__version__ = "0.1.0"
+__all__ = ["__version__", "fetch"]
 
 
 def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
@@ -63,8 +64,8 @@ def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
     Raises:
         ManypythonError: with ``message``, ``remedy`` and ``exit_code``; see ``manypython.model.errors``.
     """
-    from manypython.index import settings as known  # noqa: PLC0415  (importing manypython takes no time)
-    from manypython.index.installed import obtained  # noqa: PLC0415
+    from manypython.store import settings as known  # noqa: PLC0415  (importing manypython takes no time)
+    from manypython.store.installed import obtained  # noqa: PLC0415
 
     settings = known.read(
         {

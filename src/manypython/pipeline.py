@@ -13,12 +13,16 @@ from pathlib import Path, PurePosixPath
 
 from packaging.version import Version
 
+from manypython import host_tools
 from manypython.archives.members import Member
 from manypython.archives.read import unpack
 from manypython.archives.write import BEST, Effort
-from manypython.build import builder, host_tools, toolchain
-from manypython.build.method import Method, buildable, opened
-from manypython.build.sources import FetchedSource, fetch
+from manypython.compile import builder
+from manypython.compile import toolchains as toolchain
+from manypython.compile.method import Method, buildable, opened
+from manypython.compile.sources import FetchedSource, fetch
+from manypython.elf.policies import Policies
+from manypython.elf.reading import is_elf
 from manypython.model.errors import AuditError, OutputError, TreeError, VerifyError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, LibcFamily, Target
@@ -35,7 +39,6 @@ from manypython.repair.audit import AuditReport, Stranger, audit, require
 from manypython.repair.bytecode import plan_bytecode
 from manypython.repair.copy import copy, surveyed
 from manypython.repair.edits import Plan, joined
-from manypython.repair.elf import Policies, is_elf
 from manypython.repair.graft import Graft, grafts, plan_graft
 from manypython.repair.prune import is_test_module, plan_prune, tests_of
 from manypython.repair.relocate import origins, plan_relocate

@@ -20,10 +20,11 @@ from pathlib import Path
 
 from run import say
 
-from manypython.index import host, keys, model
+from manypython.index import host, model
 from manypython.index.model import Index
 from manypython.index.select import select
 from manypython.model.identifier import Spec
+from manypython.site import keys
 
 _ROUNDS = 9
 _MANYPYTHON = str(Path(sys.executable).with_name("manypython"))

@@ -20,7 +20,7 @@ from driving import Served
 from filelock import FileLock
 
 from manypython.archives.read import unpack
-from manypython.index.folders import cache_home
+from manypython.folders import cache_home
 from manypython.model.target import DEFAULT_TARGET, Architecture
 from manypython.model.tree import Tree
 from manypython.progress import Reporter

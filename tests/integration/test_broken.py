@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from manypython.build.toolchain import zig_folder
-from manypython.index.folders import cache_home
-from manypython.repair.elf import _patchelf, patch
+from manypython.compile.toolchains import zig_folder
+from manypython.elf.patching import patch, patchelf
+from manypython.folders import cache_home
 
 if TYPE_CHECKING:
     from conftest import Made
@@ -48,7 +48,7 @@ def newer_symbol(tree: Path) -> None:
 
 
 def executable_stack(tree: Path) -> None:
-    subprocess.run((_patchelf(), "--set-execstack", tree / SSL), check=True)
+    subprocess.run((patchelf(), "--set-execstack", tree / SSL), check=True)
 
 
 def wrong_soname(tree: Path) -> None:

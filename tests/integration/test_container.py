@@ -34,8 +34,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from manypython import pipeline
-from manypython.build.container import Engine
-from manypython.build.method import Method, buildable
+from manypython.compile.container import Engine
+from manypython.compile.method import Method, buildable
 from manypython.model.errors import ManypythonError
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue

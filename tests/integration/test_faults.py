@@ -20,8 +20,10 @@ from typing import Any
 import pytest
 
 import manypython
-from manypython.index import installed, keys, store
 from manypython.index.model import Index
+from manypython.site import keys
+from manypython.store import installed
+from manypython.store import trees as store
 
 pytestmark = pytest.mark.slow
 COMMAND = (sys.executable, "-m", "manypython")

@@ -14,8 +14,8 @@ import pytest
 from filelock import FileLock
 
 from manypython.archives.read import unpack
-from manypython.build.sources import fetch
-from manypython.index.folders import cache_home
+from manypython.compile.sources import fetch
+from manypython.folders import cache_home
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue

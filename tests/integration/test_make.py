@@ -156,7 +156,7 @@ def test_the_compiler_is_deterministic_too(tmp_path: Path, sources: Path) -> Non
     """A library built twice from source, in two folders with two umasks and two time zones."""
     program = (
         "import sys; from pathlib import Path\n"
-        "from manypython import pipeline; from manypython.build.method import Method\n"
+        "from manypython import pipeline; from manypython.compile.method import Method\n"
         "from manypython.progress import Reporter\n"
         "from manypython.recipes.catalogue import catalogue; from manypython.model.target import DEFAULT_TARGET\n"
         "c = catalogue(); cache = Path(sys.argv[1])\n"

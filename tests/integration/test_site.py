@@ -13,8 +13,8 @@ import pytest
 from samples_of_index import INDEX, make_build
 
 from manypython.index.model import Index
-from manypython.index.render import render
-from manypython.index.render.commands import commands
+from manypython.site.render import render
+from manypython.site.render.commands import commands
 
 _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _MEASURE = """<script>

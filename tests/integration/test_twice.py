@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from manypython.index.folders import cache_home
+from manypython.folders import cache_home
 
 CACHE = Path(cache_home(), "manypython")
 

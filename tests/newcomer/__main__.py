@@ -25,7 +25,7 @@ import machine
 import readme
 from rows import ROWS, SUITES, Row, select
 
-from manypython.index.folders import cache_home
+from manypython.folders import cache_home
 from manypython.model.errors import ManypythonError
 
 _CACHE = Path(os.environ.get("MANYPYTHON_CACHE_DIR") or Path(cache_home(), "manypython"))

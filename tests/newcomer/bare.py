@@ -6,8 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from manypython.archives import write
-from manypython.build import host_tools
+from manypython import files, host_tools
 from manypython.model.target import DEFAULT_TARGET
 from manypython.progress import Reporter
 from manypython.verify.roots import debootstrap
@@ -26,6 +25,6 @@ def root(system: str, suite: str, folder: Path) -> Path:
     with FileLock(folder / f"{system}.lock"):
         if not place.is_dir():
             host_tools.require(("debootstrap",), install=True, reporter=reporter)
-            with reporter.step(f"make root {system}") as step, write.whole_folder(place) as scratch:
+            with reporter.step(f"make root {system}") as step, files.whole_folder(place) as scratch:
                 debootstrap(suite, DEFAULT_TARGET.architecture, _PACKAGES, scratch, step)
     return place

@@ -1,17 +1,32 @@
 from __future__ import annotations
 
+import base64
 import os
 import shlex
 import shutil
+import ssl
 import sysconfig
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from sites import FAULTS, Handler, MadeSite, Server, interpreter
 
 from manypython import process
-from manypython.build.toolchain import zig_folder
-from manypython.index.folders import cache_home
+from manypython.archives.members import Member
+from manypython.compile.toolchains import zig_folder
+from manypython.folders import cache_home
+from manypython.site import keys
+from manypython.store import settings
 
 # how long one example takes says more of the machine than of the code
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -61,3 +76,123 @@ def binaries(cc: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     process.run((cc, "-g", "-o", "main", "main.c", "./libouter.so.1", "./libinner.so.2"), cwd=folder)
     return folder
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> MadeSite:
+    """A signed site with CPython 3.13.15."""
+    made = MadeSite(tmp_path / "site", tmp_path / "keys")
+    keys.create(made.keys)
+    made.add()
+    made.publish()
+    return made
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own, and nothing set."""
+    for name in settings.DEFAULTS:
+        monkeypatch.delenv(f"MANYPYTHON_{name.upper().replace('-', '_')}", raising=False)
+    for name in (
+        "XDG_DATA_HOME",
+        "XDG_CACHE_HOME",
+        "XDG_CONFIG_HOME",
+        "MANYPYTHON_CACHE_DIR",
+        "UV_PYTHON_INSTALL_DIR",
+        "PYENV_ROOT",
+        "NETRC",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    folder = tmp_path / "a home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def server(site: MadeSite) -> Iterator[Server]:
+    """The site on the loopback interface."""
+    made = Server(site.folder)
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A private CA that signed itself for 127.0.0.1: its certificate, and both with the key."""
+    folder = tmp_path_factory.mktemp("ca")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a private CA")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    public = certificate.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "ca.pem").write_bytes(public)
+    (folder / "both.pem").write_bytes(private + public)
+    return folder / "ca.pem", folder / "both.pem"
+
+
+@pytest.fixture
+def secured(server: Server, authority: tuple[Path, Path]) -> str:
+    """The site by https."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority[1])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return str(server.url.replace("http://", "https://"))
+
+
+@pytest.fixture
+def faults() -> dict[str, Callable[[Handler, bytes], bool]]:
+    """What a server can do wrong, by name."""
+    return FAULTS
+
+
+@pytest.fixture
+def days() -> Callable[[float], datetime]:
+    """The moment so many days from now."""
+    return lambda number: datetime.now(UTC) + timedelta(days=number)
+
+
+@pytest.fixture
+def tree_of() -> Callable[..., tuple[Member, ...]]:
+    """``interpreter``, for tests that want another one."""
+    return interpreter
+
+
+@pytest.fixture
+def wanting(server: Any) -> Callable[[bytes], str]:
+    """Have the server want a name and a password; its URL."""
+
+    def want(login: bytes) -> str:
+        wanted = f"Basic {base64.b64encode(login).decode()}"
+
+        def refuse(handler: Any, _: bytes) -> bool:
+            if handler.headers.get("Authorization") == wanted:
+                return False
+            handler.answer(401, b"who are you")
+            return True
+
+        server.faults[""] = [refuse] * 99
+        return str(server.url)
+
+    return want

@@ -5,14 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import shutil
 import stat
 import tarfile
-import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -20,7 +17,7 @@ from typing import IO, cast
 import zstandard
 
 from manypython.archives.members import Member
-from manypython.model.errors import OutputError
+from manypython.files import whole
 
 _WINDOW_LOG = 23
 """8 MiB: a reader needs that much memory, and none needs a flag for it (RFC 8878, 3.1.1.1.2).
@@ -136,75 +133,3 @@ class _Sink:
     def flush(self) -> None:
         if not self.failed:
             self.file.flush()
-
-
-@contextmanager
-def whole(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
-    """A file that appears under its name only when it is written whole.
-
-    Raises:
-        OutputError: the folder cannot be written, or is full.
-    """
-    scratch = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        number, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with open(number, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(scratch).chmod(mode)
-        Path(scratch).replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path.parent}: cannot write {path.name}: {error.strerror or error}",
-            remedy="free some room or name another folder",
-        ) from None
-    finally:
-        if scratch:
-            Path(scratch).unlink(missing_ok=True)
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder that appears under its name only when the block that fills it is through; an older one goes.
-
-    Args:
-        folder: its own folder is there.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    scratch = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
-    try:
-        yield scratch
-        scratch.chmod(0o755)
-        remove_folder(folder)
-        scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def remove_folder(folder: Path) -> bool:
-    """Remove a folder in one step, so that nobody finds half of it; whether it was there."""
-    if not folder.is_dir():
-        return False
-    gone = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
-    folder.rename(gone / "folder")
-    shutil.rmtree(gone)
-    return True
-
-
-def text(path: Path, content: str) -> None:
-    """Write a small text file whole or not at all."""
-    content_of(path, content.encode())
-
-
-def content_of(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        OutputError: the folder cannot be written, or is full.
-    """
-    with whole(path, mode) as file:
-        file.write(content)

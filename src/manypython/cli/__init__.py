@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 
-from manypython import __version__
 from manypython.cli.streams import GONE, failure, finished, prepare, unwritable
 from manypython.model.errors import (
     INTERRUPTED,
@@ -23,6 +22,7 @@ from manypython.model.errors import (
     OutputError,
     UnreadableError,
 )
+from manypython.version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself takes a tenth of the time that a warm fetch has

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from manypython.build.container import Engine
-from manypython.build.images import images
-from manypython.build.steps import Profile
+from manypython.compile.container import Engine
+from manypython.compile.images import images
+from manypython.compile.steps import Profile
 from manypython.model.errors import ManypythonError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, Architecture, LibcFamily, Target

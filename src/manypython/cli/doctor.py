@@ -10,7 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from manypython.cli.checkup import (
+from manypython.cli.fetching import INDEX_OPTIONS, JSON, settings_of
+from manypython.model.errors import TROUBLE, OutputError
+from manypython.progress import Reporter
+from manypython.projects import KNOWN, Looked, project
+from manypython.projects.checkup import (
     FETCHED,
     HERE,
     NOT_OURS,
@@ -23,12 +27,8 @@ from manypython.cli.checkup import (
     download,
     rows,
 )
-from manypython.cli.fetching import INDEX_OPTIONS, JSON, settings_of
-from manypython.index.installed import Installed, here
-from manypython.index.settings import Settings
-from manypython.integrations.project import KNOWN, Looked, project
-from manypython.model.errors import TROUBLE, OutputError
-from manypython.progress import Reporter
+from manypython.store.installed import Installed, here
+from manypython.store.settings import Settings
 
 _SCHEMA_VERSION = 1
 _SHORT, _LONG = 60, 500

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 
-from manypython.index.installed import Installed, answering, find, installed, obtained
-from manypython.index.settings import DEFAULTS, HELP, Settings, read
 from manypython.model.errors import NoBuildError, OutputError, UsageError
 from manypython.model.request import read as read_request
+from manypython.store.installed import Installed, answering, find, installed, obtained
+from manypython.store.settings import DEFAULTS, HELP, Settings, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _wished(origins: list[str]) -> list[str]:
         return []
     from pathlib import Path
 
-    from manypython.integrations.project import wishes
+    from manypython.projects import wishes
 
     wished = [wish for origin in origins for wish in wishes(Path(origin))]
     for wish in wished:
@@ -103,10 +103,10 @@ def list_all(arguments: argparse.Namespace) -> int:
 
 def _list_available(arguments: argparse.Namespace, settings: Settings) -> int:
     from manypython.index import host
-    from manypython.index.fetch import available
     from manypython.index.model import all_builds
     from manypython.model.target import Target
     from manypython.progress import Reporter
+    from manypython.store.fetch import available
 
     entries, _, source = available(settings, Reporter(quiet=arguments.json))
     tags = set(host.platform_tags(Target.parse(settings.target) if settings.target else None))
@@ -133,7 +133,7 @@ def _list_available(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def files(arguments: argparse.Namespace) -> int:
     """List the files of an interpreter."""
-    from manypython.index import store
+    from manypython.store import trees as store
 
     for found in _chosen(arguments.names, settings_of(arguments)):
         names = store.files(found)
@@ -154,8 +154,8 @@ def prune(arguments: argparse.Namespace) -> int:
     """Remove builds of which a newer one is here, downloads, and what killed runs left."""
     from pathlib import Path
 
-    from manypython.index import store
-    from manypython.index.fetch import forget_downloads
+    from manypython.store import trees as store
+    from manypython.store.fetch import forget_downloads
 
     settings = settings_of(arguments)
     seen: set[tuple[Any, ...]] = set()
@@ -228,7 +228,7 @@ def _answers(request: str, there: list[Installed]) -> list[Installed]:
 def _remove(chosen: list[Installed], arguments: argparse.Namespace) -> None:
     from pathlib import Path
 
-    from manypython.index import store
+    from manypython.store import trees as store
 
     for found in chosen:
         _say(f"remove {found.folder}", arguments)

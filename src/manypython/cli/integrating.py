@@ -10,13 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from manypython.cli.fetching import INDEX_OPTIONS, JSON, settings_of
-from manypython.index.fetch import available, pin
 from manypython.index.model import Index, all_builds
-from manypython.index.render.commands import Command, commands
-from manypython.index.settings import Settings
 from manypython.model.errors import NoBuildError, UsageError
 from manypython.model.identifier import Spec
 from manypython.progress import Reporter
+from manypython.site.render.commands import Command, commands
+from manypython.store.fetch import available, pin
+from manypython.store.settings import Settings
 
 
 def integrate(arguments: argparse.Namespace) -> int:

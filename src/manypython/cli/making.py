@@ -6,12 +6,12 @@ import argparse
 import os
 
 from manypython import pipeline
-from manypython.build.container import Engine
-from manypython.build.images import images
-from manypython.build.method import Method
-from manypython.build.steps import Profile
 from manypython.cli import arguments as a
 from manypython.cli.options import as_json, options
+from manypython.compile.container import Engine
+from manypython.compile.images import images
+from manypython.compile.method import Method
+from manypython.compile.steps import Profile
 from manypython.model.errors import TreeError, UsageError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, Target

@@ -11,7 +11,7 @@ from typing import Any
 from manypython import pipeline
 from manypython.archives.write import BEST, FAST
 from manypython.cli.arguments import STDOUT
-from manypython.index.folders import CACHE, cache_home
+from manypython.folders import CACHE, cache_home
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
 

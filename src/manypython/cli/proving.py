@@ -8,8 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from manypython import pipeline
-from manypython.archives import write
+from manypython import files, pipeline
 from manypython.cli import arguments as a
 from manypython.cli.arguments import STDOUT
 from manypython.cli.options import as_json, cache, options, reporter
@@ -66,7 +65,7 @@ def _tests(arguments: argparse.Namespace) -> Path | None:
 def _write(path: Path, text: str) -> None:
     """Write a report: beside its place first, so that half of one is never seen."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write.text(path, text + "\n")
+    files.write_text(path, text + "\n")
 
 
 def roots_list(arguments: argparse.Namespace) -> int:

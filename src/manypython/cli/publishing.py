@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from manypython.archives.write import BEST, FAST
-from manypython.index import keys
-from manypython.index import serve as serving
-from manypython.index.folders import data_home
-from manypython.index.publish import Published, Sign, rotate
-from manypython.index.publish import publish as published
+from manypython.folders import data_home
 from manypython.model.errors import OutputError, UsageError
 from manypython.progress import Reporter
+from manypython.site import keys
+from manypython.site import serve as serving
+from manypython.site.publish import Published, Sign, rotate
+from manypython.site.publish import publish as published
 
 
 def publish(arguments: argparse.Namespace) -> int:

@@ -7,10 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from manypython.index.folders import of_home
-from manypython.index.settings import outside
+from manypython.folders import of_home
 from manypython.integrations import pipenv
 from manypython.model.errors import ManypythonError
+from manypython.store.settings import outside
 
 
 def shim_install(arguments: argparse.Namespace) -> int:

@@ -1,1 +1,1 @@
-"""The static site of all builds: what it says, how it is signed, how a machine takes a build from it."""
+"""The index of a site: what it says of each build, and which one fits a machine or a reader."""

@@ -21,8 +21,8 @@ from nox.logger import logger
 from nox.virtualenv import VirtualEnv
 
 from manypython import fetch
-from manypython.index.settings import outside
 from manypython.model.errors import ManypythonError
+from manypython.store.settings import outside
 
 _ASKED = "_resolved_interpreter"
 """The property that nox reads when it is about to make an environment."""

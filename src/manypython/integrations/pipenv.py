@@ -14,14 +14,15 @@ import shutil
 import sys
 from pathlib import Path
 
-from manypython import __version__, fetch
-from manypython.index.folders import expanded, of_home
-from manypython.index.installed import Installed, answering, here, installed, there
-from manypython.index.settings import read
+from manypython import fetch
+from manypython.folders import expanded, of_home
 from manypython.model.errors import ManypythonError, NoBuildError, OutputError, RequestError, UsageError
 from manypython.model.request import ELSEWHERE, FREETHREADED, Request
 from manypython.model.request import read as read_request
 from manypython.progress import Lines
+from manypython.store.installed import Installed, answering, here, installed, there
+from manypython.store.settings import read
+from manypython.version import __version__
 
 _RECORD = "manypython-shim"
 """In pyenv's folder: it is ours, and the script stands where this says."""
@@ -146,7 +147,7 @@ def _available() -> list[str]:
         finals = [each.version for each in installed(settings.store_dir) if each.is_final]
         found = set(here(finals, settings))
     else:
-        from manypython.index.fetch import versions  # noqa: PLC0415  (its imports take longer than all the rest)
+        from manypython.store.fetch import versions  # noqa: PLC0415  (its imports take longer than all the rest)
 
         settings.timeout = min(settings.timeout, _PATIENCE)
         found = set(map(str, versions(settings, Lines(_say))))

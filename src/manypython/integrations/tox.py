@@ -20,8 +20,8 @@ from tox.tox_env.errors import Fail
 from tox.tox_env.python.virtual_env.api import VirtualEnv
 from virtualenv.config.ini import IniConfig
 
-from manypython.index import settings
 from manypython.model.errors import UsageError
+from manypython.store import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

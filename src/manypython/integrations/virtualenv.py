@@ -16,9 +16,9 @@ from virtualenv.discovery.builtin import Builtin, get_interpreter
 from virtualenv.discovery.py_spec import PythonSpec
 
 from manypython import fetch
-from manypython.index import settings
 from manypython.model.errors import ManypythonError, RequestError
 from manypython.model.request import read
+from manypython.store import settings
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser

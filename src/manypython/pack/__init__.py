@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from manypython import files
 from manypython.archives import write
 from manypython.archives.members import Member, below, complete, of_folder, sha256
 from manypython.model.identifier import ArtifactName
@@ -90,13 +91,13 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
             future.result()
     artifacts = tuple(_artifact(path) for path in sorted(dist / str(each) for each in members))
     for artifact in artifacts:
-        write.text(
+        files.write_text(
             artifact.path.with_name(f"{artifact.path.name}.sha256"),
             f"{artifact.sha256}  {artifact.path.name}\n",
         )
     stem = str(replace(name, suffix=".zip")).removesuffix(".zip")
     told = next(member for member in plain if str(member.name) == f"{SHARE}/manypython.json")
-    write.text(dist / f"{stem}.json", _beside(told.read().decode(), report))
+    files.write_text(dist / f"{stem}.json", _beside(told.read().decode(), report))
     return artifacts
 
 

@@ -16,10 +16,10 @@ from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from manypython import __version__
 from manypython.model.identifier import BuildIdentifier, BuildNumber
 from manypython.model.target import Target
 from manypython.model.tree import Tree
+from manypython.version import __version__
 
 _NAMESPACE = uuid.UUID("5a2f0f7e-6f0c-5d3c-9a51-6d616e797079")
 

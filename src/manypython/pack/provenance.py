@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from manypython.build.builder import Built
+from manypython.compile.builder import Built
 from manypython.model.identifier import BuildNumber
 from manypython.model.target import Target
 from manypython.model.tree import Tree

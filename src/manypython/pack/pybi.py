@@ -9,10 +9,10 @@ import io
 import json
 from pathlib import PurePosixPath
 
-from manypython import __version__
 from manypython.archives.members import Member, complete
 from manypython.model.tree import Tree
 from manypython.pack.facts import Facts
+from manypython.version import __version__
 
 _FOLDER = "pybi-info"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manypython.archives import write
+from manypython import files
 from manypython.model.errors import OutputError
 from manypython.model.tree import Tree
 from manypython.pack import own_files
@@ -39,7 +39,7 @@ def keep(tree: Tree, facts: Facts, report: VerifyReport, cache: Path) -> Path:
     folder = place(cache, facts)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with write.whole_folder(folder) as scratch:
+        with files.whole_folder(folder) as scratch:
             for member in own_files(facts):
                 path = tree.root / member.name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,11 +56,11 @@ def keep(tree: Tree, facts: Facts, report: VerifyReport, cache: Path) -> Path:
 
 def forget(cache: Path, facts: Facts) -> None:
     """Remove what was kept of an earlier try."""
-    write.remove_folder(place(cache, facts))
+    files.remove_folder(place(cache, facts))
 
 
 def write_report(report: VerifyReport, heading: str, folder: Path) -> Path:
     """Write ``report.json`` and ``report.html`` into a folder; returns the latter."""
-    write.text(folder / "report.json", as_text(report) + "\n")
-    write.text(folder / "report.html", page(heading, report) + "\n")
+    files.write_text(folder / "report.json", as_text(report) + "\n")
+    files.write_text(folder / "report.html", page(heading, report) + "\n")
     return folder / "report.html"

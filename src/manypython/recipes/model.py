@@ -16,7 +16,7 @@ from packaging.version import InvalidVersion, Version
 from manypython.model.errors import RecipeError
 
 BUILD_SYSTEMS = ("autotools", "bzip2", "cpython", "ncurses", "openssl", "sqlite", "zlib", "zstd")
-"""Each is a function of ``manypython.build``."""
+"""Each is a function of ``manypython.compile.steps``."""
 
 
 @dataclass(frozen=True)

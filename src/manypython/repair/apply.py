@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import assert_never
 
+from manypython.elf.patching import patch
+from manypython.elf.strip import strip
 from manypython.model.errors import OutputError, TreeError
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
-from manypython.repair import bytecode, elf
+from manypython.repair import bytecode
 from manypython.repair.edits import (
     CompileBytecode,
     CopyIn,
@@ -27,7 +29,6 @@ from manypython.repair.edits import (
     Symlink,
     WriteText,
 )
-from manypython.repair.strip import strip
 from manypython.repair.swap import Swap
 
 _ELF_EDITS = (CopyIn, Move, Strip, SetSoname, ReplaceNeeded, SetRpath, ReplaceBytes)
@@ -127,7 +128,7 @@ def _elf(root: Path, swap: Swap, path: PurePosixPath, edits: list[Edit]) -> None
     scratch = swap.new(place)
     scratch.write_bytes(data)
     if soname is not None or needed or rpath is not None:
-        elf.patch(scratch, soname=soname, needed=needed.items(), rpath=rpath)
+        patch(scratch, soname=soname, needed=needed.items(), rpath=rpath)
     scratch.chmod(mode)
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from manypython.elf.policies import Policies
+from manypython.elf.reading import CompanionError, ElfFile, Reader, elf_paths, wanted_symbols
 from manypython.model.errors import AuditError, TreeError, UsageError
 from manypython.model.target import Architecture, LibcFamily, Target
 from manypython.model.tree import Tree
-from manypython.repair.elf import CompanionError, ElfFile, Policies, Reader, elf_paths, wanted_symbols
 from manypython.repair.libraries import Finds, Library, around, beyond, laid_out, to_bring_in
 from manypython.repair.loading import Find, Layout, resolve
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from manypython.elf.reading import Linkage
 from manypython.model.errors import AuditError
 from manypython.repair.edits import CopyIn, Move, Plan, Remove, ReplaceNeeded, SetRpath, SetSoname
-from manypython.repair.elf import Linkage
 from manypython.repair.libraries import Finds, Library
 from manypython.repair.loading import Find, Layout, Outside, resolve
 from manypython.repair.rpath import Places, new_name

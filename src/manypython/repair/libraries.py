@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from manypython.archives.members import sha256
+from manypython.elf.reading import ElfFile, Linkage, system_folders
 from manypython.model.tree import Tree, spreads
-from manypython.repair.elf import ElfFile, Linkage, system_folders
 from manypython.repair.loading import Find, Layout, Outside
 
 Finds = Mapping[Path, tuple[Find, ...]]

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from manypython.elf.policies import everywhere
+from manypython.elf.reading import Linkage, linkage
 from manypython.model.target import LibcFamily
-from manypython.repair.elf import Linkage, everywhere, linkage
 
 _ORIGINS = ("$ORIGIN", "${ORIGIN}")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from manypython.elf.reading import Linkage
 from manypython.model.tree import GRAFTS
-from manypython.repair.elf import Linkage
 from manypython.repair.loading import Find, Layout
 
 Places = Mapping[Path, PurePosixPath]

@@ -11,14 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from manypython import probe as inside
 from manypython import process
 from manypython.model.errors import ManypythonError, VerifyError
 from manypython.model.tree import Tree, VerifiedTree, spreads
+from manypython.probe import packages
 from manypython.repair.audit import AuditReport, require
-from manypython.verify import controls, foreign, inside, roots, surroundings
+from manypython.verify import controls, foreign, roots, surroundings
 from manypython.verify.foreign import Subject
 from manypython.verify.hardening import weaknesses
-from manypython.verify.inside import packages
 from manypython.verify.report import HERE, Check, VerifyReport, failed, probed, skipped
 from manypython.verify.scan import scan
 from manypython.verify.scratch import Scratch, readable, scratch

@@ -16,12 +16,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from manypython import probe as inside
 from manypython import process
 from manypython.archives.members import sha256
-from manypython.build.toolchain import zig_folder
+from manypython.compile.toolchains import zig_folder
 from manypython.model.errors import HostToolError
 from manypython.model.target import Architecture
-from manypython.verify import inside
 from manypython.verify.report import Check
 
 Control = Callable[[tuple[Check, ...]], Mapping[str, str]]

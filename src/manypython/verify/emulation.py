@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from manypython import process
-from manypython.build import host_tools
+from manypython import host_tools, process
 from manypython.model.errors import HostToolError
 from manypython.model.target import Architecture
 from manypython.progress import Reporter

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
+from manypython.elf.hardening import Hardening, hardening
+from manypython.elf.reading import elf_paths
 from manypython.model.tree import GRAFTS, Tree
-from manypython.repair.elf import Hardening, elf_paths, hardening
 
 _SMALL = 16_384
 """Bytes of code below which a file may have no frame to guard."""

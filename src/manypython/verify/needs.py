@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from manypython.build import host_tools
+from manypython import host_tools
 from manypython.model.errors import HostToolError
 from manypython.model.target import Architecture
 from manypython.progress import Reporter

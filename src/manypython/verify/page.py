@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from manypython import __version__
 from manypython.verify.report import Check, VerifyReport, summary
+from manypython.version import __version__
 
 _STYLE = """
 :root { color-scheme: light dark; --good: #1a7f37; --bad: #c62828; --dim: #767676; }

@@ -17,9 +17,8 @@ from typing import IO
 
 from filelock import FileLock
 
-from manypython import process
-from manypython.archives import write
-from manypython.build import debian, host_tools
+from manypython import files, host_tools, process
+from manypython.compile import debian
 from manypython.model.errors import HostToolError, OutputError, UsageError
 from manypython.model.target import Architecture
 from manypython.progress import Reporter, Step
@@ -108,7 +107,7 @@ def create(
                         raise only_root(root)
                     host_tools.require(("debootstrap",), install=install, reporter=reporter)
                     emulation.require(architecture, install=install, reporter=reporter)
-                with reporter.step(f"make root {folder.name}") as step, write.whole_folder(folder) as scratch:
+                with reporter.step(f"make root {folder.name}") as step, files.whole_folder(folder) as scratch:
                     _lay(root, architecture, step, scratch)
     except OSError as error:
         raise OutputError(
@@ -139,7 +138,7 @@ def remove(root: Root, architecture: Architecture, cache: Path) -> bool:
     if not folder.is_dir():
         return False
     with FileLock(folder.with_name(f"{folder.name}.lock")):
-        return write.remove_folder(folder)
+        return files.remove_folder(folder)
 
 
 def _lay(root: Root, architecture: Architecture, step: Step, scratch: Path) -> None:

@@ -17,9 +17,8 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from manypython import process
+from manypython import host_tools, process
 from manypython.archives.read import unpack
-from manypython.build import host_tools
 from manypython.model.errors import HostToolError, RecipeError, VerifyError
 from manypython.model.tree import Tree
 from manypython.progress import Reporter

@@ -7,11 +7,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from manypython import process
-from manypython.build import host_tools
+from manypython import host_tools, process
+from manypython import probe as inside
 from manypython.model.errors import HostToolError
 from manypython.model.tree import Tree
-from manypython.verify import inside
 
 NOBODY = 65534
 _USUAL = "/opt/py thon"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from driving import clean, run
 
-from manypython.integrations.project import tox, wishes
-from manypython.integrations.project.wish import understood
+from manypython.projects import tox, wishes
+from manypython.projects.wish import understood
 
 INI = {
     "groups and ranges": """

@@ -14,8 +14,8 @@ from driving import Page, Served, attempt, clean, run
 from samples_of_index import make_archives, name_of
 
 from manypython.archives.write import FAST
-from manypython.index.publish import publish
 from manypython.progress import Reporter
+from manypython.site.publish import publish
 
 PAGE = Page.of("uv")
 UV = "uv>=0.9,<1"

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from manypython.archives.members import Member, below, complete, of_folder
 from manypython.archives.read import members as members_of
 from manypython.archives.read import unpack
-from manypython.archives.write import BEST, FAST, WRITERS, text
+from manypython.archives.write import BEST, FAST, WRITERS
+from manypython.files import write_text
 from manypython.model.errors import ArchiveError, OutputError
 
 EPOCH = 1_700_000_000
@@ -244,7 +245,7 @@ def test_a_truncated_archive_is_refused(tmp_path: Path, suffix: str, keep: float
 
 
 def test_a_folder_that_exists_is_not_written_into(tmp_path: Path) -> None:
-    text(tmp_path / "x.tar.gz", "")
+    write_text(tmp_path / "x.tar.gz", "")
     with pytest.raises(OutputError, match="exists already"):
         unpack(tmp_path / "x.tar.gz", tmp_path)
 

@@ -17,14 +17,14 @@ from samples_of_index import BASE, make_archives, make_build, name_of
 
 from manypython.archives.write import FAST
 from manypython.cli import main
-from manypython.index import repack
 from manypython.index.choice import everywhere, left_out, newest, on_glibc, widest
 from manypython.index.model import Build, Index
-from manypython.index.publish import publish
-from manypython.index.render import render
-from manypython.index.render.commands import commands
 from manypython.model.identifier import ArtifactName, BuildNumber, Spec
 from manypython.progress import Reporter
+from manypython.site import repack
+from manypython.site.publish import publish
+from manypython.site.render import render
+from manypython.site.render.commands import commands
 
 TWO = Index.of(
     BASE,

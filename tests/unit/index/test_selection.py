@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from manypython.cli import main
-from manypython.index import host, model, settings
-from manypython.index.installed import RECEIPT, find, installed
+from manypython.index import host, model
 from manypython.index.select import finals, select
 from manypython.model.errors import DownloadError, NoBuildError, UsageError
 from manypython.model.identifier import Spec
 from manypython.model.target import Target
+from manypython.store import settings
+from manypython.store.installed import RECEIPT, find, installed
 
 MACHINE = os.uname().machine
 VERSIONS = st.builds(
@@ -129,7 +130,7 @@ def test_floors_of_musl_are_compared_with_musl_alone(tmp_path: Path, monkeypatch
     found = find(str(tmp_path), "3.13")
     assert found is not None
     assert found.key == glibc
-    monkeypatch.setattr("manypython.index.installed._glibc", tuple)
+    monkeypatch.setattr("manypython.store.installed._glibc", tuple)
     monkeypatch.setattr(
         host.tags, "platform_tags", lambda: iter([f"musllinux_1_2_{MACHINE}", f"linux_{MACHINE}"])
     )

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from manypython.cli import main
-from manypython.index.installed import RECEIPT
 from manypython.integrations import pipenv
 from manypython.model.errors import NoBuildError, OutputError, UsageError
+from manypython.store.installed import RECEIPT
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manypython.index import settings
-from manypython.index.installed import answering
 from manypython.model.errors import UsageError
+from manypython.store import settings
+from manypython.store.installed import answering
 
 pytest.importorskip("virtualenv")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from manypython.build.images import images
 from manypython.cli import arguments
+from manypython.compile.images import images
 from manypython.model import errors
 from manypython.model.target import LibcFamily
 

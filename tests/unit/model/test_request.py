@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manypython.cli.arguments import spec
-from manypython.index.installed import answering
 from manypython.integrations import virtualenv
-from manypython.integrations.project.wish import understood
 from manypython.model import request
 from manypython.model.errors import RequestError
 from manypython.model.identifier import Spec
 from manypython.model.request import Request, read
+from manypython.projects.wish import understood
+from manypython.store.installed import answering
 
 MACHINE = os.uname().machine
 OTHER = "aarch64" if MACHINE == "x86_64" else "x86_64"

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from manypython import process
+from manypython.elf.policies import Policies
 from manypython.model.errors import AuditError, HostToolError, OutputError, TreeError
 from manypython.model.target import Target
 from manypython.model.tree import GRAFTS, Tree
@@ -22,7 +23,6 @@ from manypython.repair.edits import (
     WriteText,
     joined,
 )
-from manypython.repair.elf import Policies
 from manypython.repair.graft import grafts, plan_graft
 
 QUIET = Reporter(quiet=True)

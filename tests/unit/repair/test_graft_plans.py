@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from linked import PYTHON, ROOT, Around, layout, linked, program, report
 
+from manypython.elf.reading import Linkage
 from manypython.model.errors import AuditError
 from manypython.model.tree import GRAFTS, spreads
 from manypython.repair.edits import (
@@ -23,7 +24,6 @@ from manypython.repair.edits import (
     joined,
     plan_as_json,
 )
-from manypython.repair.elf import Linkage
 from manypython.repair.foresee import afterwards, insist_holds
 from manypython.repair.graft import grafts, plan_graft
 from manypython.repair.loading import Outside

@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 from linked import PYTHON, ROOT, Around, layout, linked, program
 
+from manypython.elf.reading import Linkage, system_folders
 from manypython.model.errors import UsageError
 from manypython.model.target import LibcFamily
-from manypython.repair.elf import Linkage, system_folders
 from manypython.repair.loading import Find, Layout, Outside, resolve
 
 EXTENSION = "lib/python3.13/site-packages/x/x.so"

@@ -15,10 +15,12 @@ from packaging.version import Version
 from manypython.archives.members import complete, of_folder
 from manypython.archives.read import unpack
 from manypython.archives.write import FAST, WRITERS
+from manypython.elf.hardening import hardening
+from manypython.elf.policies import Policies
+from manypython.elf.reading import Reader, wanted_symbols
 from manypython.model.errors import AuditError, TreeError
 from manypython.model.target import Architecture, LibcFamily
 from manypython.model.tree import Tree
-from manypython.repair import elf
 from manypython.repair.audit import audit
 from manypython.repair.copy import copy
 from manypython.repair.survey import Fate, Oddity, insist_plain, insist_takeable, survey
@@ -253,11 +255,11 @@ def test_debug_information_apart_from_its_program_is_left_alone(
 def test_whatever_pyelftools_raises_names_the_file(tmp_path: Path, binaries: Path) -> None:
     """Of each file that is cut off or has a byte changed: read, or an AuditError that names it."""
     whole = (binaries / "libouter.so.1").read_bytes()
-    reader = elf.Reader(tmp_path, elf.Policies(LibcFamily.GLIBC, Architecture.X86_64))
+    reader = Reader(tmp_path, Policies(LibcFamily.GLIBC, Architecture.X86_64))
     path, named = tmp_path / "changed.so", list[bool]()
     for place in range(4, min(len(whole), 3000), 7):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
-        for read in (reader.read, elf.wanted_symbols, elf.hardening):
+        for read in (reader.read, wanted_symbols, hardening):
             try:
                 read(path)
             except AuditError as error:

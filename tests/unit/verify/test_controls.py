@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from manypython.verify import controls, inside
+from manypython import probe as inside
+from manypython.probe import probe, uses
+from manypython.verify import controls
 from manypython.verify.controls import ATTEMPTS, COMPARABLE, by_interpreter, judged
-from manypython.verify.inside import probe, uses
 from manypython.verify.report import Check
 
 PROGRAMS = Path(inside.__file__).parent

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from manypython.build import host_tools
+from manypython import host_tools
 from manypython.model.errors import HostToolError
 from manypython.model.target import Architecture
 from manypython.progress import Lines

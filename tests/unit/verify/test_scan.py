@@ -6,7 +6,7 @@ import pytest
 from packaging.version import Version
 
 from manypython.model.tree import Tree
-from manypython.verify.inside import packages
+from manypython.probe import packages
 from manypython.verify.scan import scan
 
 

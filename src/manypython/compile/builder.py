@@ -1,0 +1,274 @@
+"""Builds recipes: each once, cached by the digest of all its inputs, side by side.
+
+A build happens in a scratch folder and is renamed into the cache when it is
+whole, so a half-finished one is never taken for finished. A lock per digest lets
+a second process wait for the first and then use what it made.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import json
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from filelock import FileLock
+
+from manypython import process
+from manypython.compile import cpython, steps
+from manypython.compile.sources import FetchedSource
+from manypython.compile.toolchains import Toolchain
+from manypython.model.errors import BuildError, OutputError, RecipeError
+from manypython.model.tree import NEUTRAL_PREFIX
+from manypython.progress import Reporter
+from manypython.recipes.model import Recipe
+
+_BUILD_PATHS = "build-paths.json"
+
+
+@dataclass(frozen=True)
+class Built:
+    """One finished build in the cache."""
+
+    recipe: Recipe
+    source: FetchedSource
+    key: str
+    """Digest of all inputs."""
+    folder: Path
+
+    @property
+    def prefix(self) -> Path:
+        """What was installed: ``include/``, ``lib/``, ``bin/`` ..."""
+        return self.folder / NEUTRAL_PREFIX.strip("/")
+
+    @property
+    def build_paths(self) -> tuple[str, ...]:
+        """Folders that its files may name: of the machine that built it, where a cache moved another one."""
+        record = self.folder / _BUILD_PATHS
+        return tuple(json.loads(record.read_text(encoding="utf-8"))) if record.is_file() else ()
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all builds of one run share."""
+
+    toolchain: Toolchain
+    cache: Path
+    epoch: int
+    reporter: Reporter
+    jobs: int
+    profile: steps.Profile = steps.Profile.QUICK
+    native: Mapping[str, Built] = field(default_factory=dict)
+    """The same builds for this machine, where these are for another one."""
+
+    def profile_of(self, recipe: Recipe) -> steps.Profile:
+        """A library has one way to be built; only the interpreter is trained."""
+        return self.profile if recipe.build == "cpython" else steps.Profile.QUICK
+
+
+def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[Built], site: Site) -> str:
+    """The digest of everything that decides a build's bytes: declared facts, no code and no path.
+
+    So it is the same for each Python that the tool runs on, and a cache can be shared.
+    """
+    facts = {key: value for key, value in asdict(recipe).items() if key not in ("source", "watch")}
+    if not recipe.patches:
+        del facts["patches"]
+    inputs = {
+        "recipe": {key: str(value) for key, value in sorted(facts.items())},
+        "source": sha256,
+        "dependencies": sorted(built.key for built in (*dependencies, *native_of(recipe, site))),
+        "toolchain": site.toolchain.identity,
+        "profile": site.profile_of(recipe),
+        "epoch": site.epoch,
+        "revisions": [steps.REVISIONS[name] for name in ("every build", recipe.build)],
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def native_of(recipe: Recipe, site: Site) -> tuple[Built, ...]:
+    """What this machine must be able to run to cross-build a recipe: CPython wants itself (PEP 720)."""
+    if recipe.build != "cpython" or recipe.name not in site.native:
+        return ()
+    built = site.native[recipe.name]
+    return (*_closure(built.recipe, site.native), built)
+
+
+def _step(recipe: Recipe) -> Callable[[steps.Workshop], None]:
+    return cpython.build if recipe.build == "cpython" else steps.STEPS[recipe.build]
+
+
+def build_all(
+    recipes: tuple[Recipe, ...],
+    fetch: Callable[[Recipe], FetchedSource],
+    site: Site,
+) -> dict[str, Built]:
+    """Build recipes in dependency order, independent ones side by side.
+
+    Args:
+        recipes: dependencies before those that need them.
+        fetch: gives a recipe's source archive.
+        site: toolchain, cache, progress.
+
+    Returns:
+        Each recipe's name and its finished build.
+
+    Raises:
+        BuildError: one failed; those that ran beside it are ended.
+    """
+    done: dict[str, Built] = {}
+    names = {recipe.name for recipe in recipes}
+    waiting = list(recipes)
+    with concurrent.futures.ThreadPoolExecutor(max(1, min(2, site.jobs))) as pool:
+        running: dict[concurrent.futures.Future[Built], Recipe] = {}
+        try:
+            while waiting or running:
+                for recipe in [r for r in waiting if {*r.needs} & names <= done.keys()]:
+                    waiting.remove(recipe)
+                    needed = _closure(recipe, done)
+                    running[pool.submit(_fetch_and_build, recipe, fetch, needed, site)] = recipe
+                finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+                for future in finished:
+                    done[running.pop(future).name] = future.result()
+        except BaseException:
+            process.terminate_all()
+            pool.shutdown(cancel_futures=True)
+            process.allow_start()
+            raise
+    return done
+
+
+def _closure(recipe: Recipe, done: Mapping[str, Built]) -> tuple[Built, ...]:
+    """Everything a recipe needs, also what its needs need, in a fixed order."""
+    found: dict[str, Built] = {}
+    for name in recipe.needs:
+        if name in done:
+            for built in (*_closure(done[name].recipe, done), done[name]):
+                found.setdefault(built.recipe.name, built)
+    return tuple(found.values())
+
+
+def _fetch_and_build(
+    recipe: Recipe,
+    fetch: Callable[[Recipe], FetchedSource],
+    needed: tuple[Built, ...],
+    site: Site,
+) -> Built:
+    source = fetch(recipe)
+    key = key_of(recipe, source.sha256, needed, site)
+    label = f"{recipe.title}-{key[:16]}"
+    built = Built(recipe, source, key, site.cache / "builds" / label)
+    if built.folder.is_dir():
+        return built
+    try:
+        for name in ("builds", "logs", "locks", "work"):
+            (site.cache / name).mkdir(parents=True, exist_ok=True)
+        with FileLock(site.cache / "locks" / f"{label}.lock"):
+            if not built.folder.is_dir():
+                _build(built, needed, site)
+    except OSError as error:
+        raise OutputError(
+            f"{site.cache}: cannot write the build of {recipe.name}: {error.strerror or error}",
+            remedy="free some room or name another folder with --cache-dir",
+        ) from None
+    return built
+
+
+def _build(built: Built, needed: tuple[Built, ...], site: Site) -> None:
+    recipe, label = built.recipe, built.folder.name
+    log = site.cache / "logs" / f"{label}.log"
+    log.unlink(missing_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f"{recipe.title}-", dir=site.cache / "work"))
+    try:
+        with site.reporter.step(f"build {recipe.title}") as step:
+            native = native_of(recipe, site)
+            shop = steps.Workshop(
+                recipe=recipe,
+                toolchain=site.toolchain,
+                source=_root(unpack_source(built.source.path, work / "source"), recipe),
+                dependencies=stage(needed, work / "deps"),
+                destination=work / "out",
+                log=log,
+                step=step,
+                jobs=site.jobs,
+                epoch=site.epoch,
+                profile=site.profile_of(recipe),
+                native=stage(native, work / "native") if native else None,
+            )
+            _patch(shop.source, recipe)
+            _step(recipe)(shop)
+            _tidy(shop)
+        paths = json.dumps([str(site.cache), *site.toolchain.folders])
+        (work / "out" / _BUILD_PATHS).write_text(paths, encoding="utf-8")
+        (work / "out").replace(built.folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _root(top: Path, recipe: Recipe) -> Path:
+    """The folder that is built: some archives (git's of expat) keep it below their top."""
+    nested = top / recipe.folder
+    return nested if nested.is_dir() else top
+
+
+def _patch(source: Path, recipe: Recipe) -> None:
+    """Mend the faults of a release that its recipe lists.
+
+    Raises:
+        RecipeError: the text to be replaced does not stand there exactly once.
+    """
+    for number, patch in enumerate(recipe.patches):
+        path = source / patch.file
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if text.count(patch.old) != 1:
+            raise RecipeError(
+                f"{recipe.name}.toml: patches.{number}.old: "
+                f"stands {text.count(patch.old)} times in {patch.file}",
+                remedy="see whether the release has mended it itself; then remove the patch",
+            )
+        path.write_text(text.replace(patch.old, patch.new), encoding="utf-8")
+
+
+def _tidy(shop: steps.Workshop) -> None:
+    """Drop libtool archives (they name build folders) and check that every soname is there."""
+    for path in shop.destination.rglob("*.la"):
+        path.unlink()
+    library = shop.destination / NEUTRAL_PREFIX.strip("/") / "lib"
+    lacking = [soname for soname in shop.recipe.provides if not (library / soname).exists()]
+    if lacking:
+        raise BuildError(
+            f"building {shop.recipe.title} made no {', '.join(lacking)}",
+            remedy="the recipe's `provides` names sonames its build must install",
+            log=shop.log,
+        )
+
+
+def stage(needed: Iterable[Built], folder: Path) -> Path:
+    """Merge what was installed by several builds into one ``include/`` and ``lib/``."""
+    for name in ("include", "lib"):
+        (folder / name).mkdir(parents=True)
+    for built in needed:
+        shutil.copytree(built.prefix, folder, symlinks=True, dirs_exist_ok=True)
+    return folder
+
+
+def unpack_source(archive: Path, folder: Path) -> Path:
+    """Unpack a source archive (its hash is known) and return its one top folder.
+
+    Raises:
+        BuildError: it has not exactly one top folder.
+    """
+    with tarfile.open(archive) as tar:
+        if hasattr(tarfile, "data_filter"):
+            tar.extractall(folder, filter="tar")
+        else:  # Python 3.11.0 to 3.11.3
+            tar.extractall(folder)  # noqa: S202  (its sha256 is pinned by the recipe)
+    tops = list(folder.iterdir())
+    if len(tops) != 1:
+        raise BuildError(f"{archive}: holds {len(tops)} top folders, one is expected")
+    return tops[0]

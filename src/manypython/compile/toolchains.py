@@ -1,0 +1,268 @@
+"""A toolchain: the compiler a build uses, as data every build step can read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shlex
+from dataclasses import dataclass, replace
+from importlib import metadata, util
+from pathlib import Path
+
+from manypython import process
+from manypython.compile.container import Container, Inside
+from manypython.model.errors import HostToolError
+from manypython.model.target import Architecture, Target, native_architecture
+
+_STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_VARIABLES = ("CC", "CXX", "AR", "RANLIB")
+
+
+_SPEEDS = (
+    0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400,
+)  # fmt: skip
+_FASTER = (
+    57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000,
+    3000000, 3500000, 4000000,
+)  # fmt: skip
+
+
+_GUARD = """\
+/* manypython: a random stack guard */
+#include <stdint.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+__attribute__((visibility("hidden"))) uintptr_t __stack_chk_guard;
+__attribute__((used, retain)) static const char title[] = "manypython: a random stack guard";
+
+__attribute__((constructor(101), no_stack_protector)) static void random_guard(void)
+{
+    memcpy(&__stack_chk_guard, (const void *)getauxval(AT_RANDOM), sizeof __stack_chk_guard);
+    __stack_chk_guard &= ~(uintptr_t)255; /* a string that overruns ends there */
+}
+"""
+"""Linked into every file for a machine whose stack guard is a variable.
+
+zig's own run-time library defines that variable, the same in every program, and hides the C library's
+from each file that needs anything else of it. This is the value glibc takes (``sysdeps`` of its ``ld.so``).
+"""
+_LINKING = """
+link=
+for word; do
+    case $word in
+        -o) link=yes ;;
+        -c | -S | -E | -r) link=; break ;;
+    esac
+done
+[ -z "$link" ] || set -- -O2 -g0 -fno-sanitize=undefined "$@" "$(dirname "$0")/guard.c"
+"""
+_GUARDED = (Architecture.AARCH64,)
+
+
+def _termios() -> str:
+    """``bits/termios-baud.h`` with the kernel's codes for line speeds, as glibc had them until 2.41.
+
+    zig's headers are newer than what it links for: they say ``B9600`` is 9600, which only the
+    ``cfsetospeed`` of glibc 2.42 understands (termios(3)). With those no serial port could be opened.
+    """
+    codes = {speed: code for code, speed in enumerate(_SPEEDS)}
+    codes |= {speed: 0o10001 + code for code, speed in enumerate(_FASTER)}
+    lines = [f"#define B{speed} {code:#08o}".replace("0o", "0") for speed, code in codes.items()]
+    lines += [
+        "#define __MAX_BAUD B4000000",
+        "#ifdef __USE_MISC",
+        "# define EXTA B19200",
+        "# define EXTB B38400",
+    ]
+    return "\n".join((*lines, "# define NCC 8", "#endif", ""))
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A C and C++ compiler for one target, and the flags it cannot do without."""
+
+    name: str
+    """``zig`` or ``gcc``."""
+    version: str
+    place: str
+    """What else decides its bytes: where it runs and what is installed there; no path."""
+    target: Target
+    drivers: tuple[tuple[str, str], ...]
+    """``CC``, ``CXX``, ``AR``, ``RANLIB``: single words, for configure looks at their basename."""
+    path: str
+    """``PATH`` of a build; each driver's basename is found there too."""
+    needed: tuple[str, ...]
+    """Flags that even the test programs of configure scripts want."""
+    cflags: tuple[str, ...]
+    ldflags: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    container: Container | None = None
+    """Where its programs run; None: on this machine."""
+    headers: str = ""
+    """Digest of the source text that it adds to what it is given."""
+    folders: tuple[str, ...] = ()
+    """Where it stands: folders that what it makes may name. No part of its identity."""
+    native: Toolchain | None = None
+    """The compiler for this machine, where what the other makes does not run here."""
+
+    @property
+    def identity(self) -> str:
+        """What a build's digest says of its compiler; no path of this machine in it."""
+        return (
+            f"{self.name} {self.version} {self.place} {self.target} "
+            f"{self.needed} {self.cflags} {self.ldflags}{self.headers}"
+        )
+
+    @property
+    def title(self) -> str:
+        """What an archive says of it: ``gcc 10.2.1, manylinux_2_31``."""
+        place = self.place.partition(" ")[0]
+        return f"{self.name} {self.version}{', ' + place if place else ''}"
+
+
+def zig(target: Target, cache: Path) -> Toolchain:
+    """The embedded default: ``zig cc``, which carries clang, lld and any glibc from 2.17.
+
+    Writes four driver scripts into the cache; they hold the target, so that
+    ``CC`` is one word.
+
+    Raises:
+        HostToolError: the ``ziglang`` package is not installed beside us.
+    """
+    program, here = zig_folder() / "zig", native_architecture()
+    version = zig_version()
+    floor = "" if target.libc.abi == "musl" else f".{target.floor[0]}.{target.floor[1]}"
+    triple = f"{target.architecture}-linux-{target.libc.abi}{floor}"
+    # -I, for zig's own headers come before any -isystem
+    compiling = f'-target {triple} -I"$(dirname "$0")/include"'
+    drivers = {"clang": f"cc {compiling}", "clang++": f"c++ {compiling}", "ar": "ar", "ranlib": "ranlib"}
+    guard, linking = (_GUARD, _LINKING) if target.architecture in _GUARDED else ("", "")
+    files = {
+        name: "#!/bin/sh\n"
+        + (linking if name.startswith("clang") else "")
+        + f'exec {shlex.quote(str(program))} {words} "$@"\n'
+        for name, words in drivers.items()
+    }
+    files["include/bits/termios-baud.h"] = _termios()
+    if guard:
+        files["guard.c"] = guard
+    digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]
+    folder = cache / "toolchains" / f"zig-{version}-{target}-{digest}"
+    for name, text in files.items():
+        _write_program(folder / name, text)
+    return Toolchain(
+        "zig",
+        version,
+        "",
+        target,
+        tuple((variable, str(folder / driver)) for variable, driver in zip(_VARIABLES, drivers, strict=True)),
+        path=f"{folder}:{_STANDARD_PATH}",
+        needed=(
+            # zig turns undefined behaviour into a trap unless told otherwise
+            "-fno-sanitize=undefined",
+            # zig makes __DATE__ an error; SOURCE_DATE_EPOCH gives it a fixed value
+            "-Wno-date-time",
+        ),
+        cflags=("-fPIC", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2"),
+        # lld refuses version scripts that name a symbol the library lacks (zlib's probe)
+        ldflags=("-Wl,--undefined-version", "-Wl,-s"),
+        environment=(
+            ("ZIG_GLOBAL_CACHE_DIR", str(cache / "zig")),
+            ("ZIG_LOCAL_CACHE_DIR", str(cache / "zig")),
+        ),
+        folders=(str(zig_folder()),),
+        headers=hashlib.sha256((compiling + _termios() + linking + guard).encode()).hexdigest()[:12],
+        native=zig(replace(target, architecture=here), cache) if here and not target.runs_here else None,
+    )
+
+
+def host_gcc(target: Target) -> Toolchain:
+    """GCC of this machine: what it makes wants this machine's glibc or a newer one.
+
+    Args:
+        target: of this machine.
+
+    Raises:
+        HostToolError: it does not run.
+    """
+    try:
+        version = process.run(("gcc", "-dumpfullversion")).output.strip()
+    except process.ProgramError as error:
+        raise HostToolError(f"gcc cannot be run: {error.result.output.strip()}") from None
+    system = platform.freedesktop_os_release()
+    place = f"{system.get('ID', 'linux')}-{system.get('VERSION_ID', '')}"
+    return _gcc(target, version, place, path=_STANDARD_PATH)
+
+
+def container_gcc(target: Target, name: str, container: Container, inside: Inside) -> Toolchain:
+    """GCC of a container.
+
+    Args:
+        target: what the image promises.
+        name: the image's, ``manylinux_2_31``.
+        container: where it runs.
+        inside: what was found there.
+    """
+    loader = (("LD_LIBRARY_PATH", inside.loader_path),) if inside.loader_path else ()
+    return _gcc(
+        target, inside.compiler, f"{name} {inside.packages}",
+        path=inside.path, environment=loader, container=container,
+    )  # fmt: skip
+
+
+def _gcc(  # noqa: PLR0913
+    target: Target,
+    version: str,
+    place: str,
+    *,
+    path: str,
+    environment: tuple[tuple[str, str], ...] = (),
+    container: Container | None = None,
+) -> Toolchain:
+    return Toolchain(
+        "gcc",
+        version,
+        place,
+        target,
+        tuple(zip(_VARIABLES, ("gcc", "g++", "ar", "ranlib"), strict=True)),
+        path,
+        needed=(),
+        cflags=("-fPIC", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2"),
+        # a libgcc_s.so.1 would have to be grafted for a handful of functions
+        ldflags=("-static-libgcc", "-Wl,-z,relro,-z,now", "-Wl,-s"),
+        environment=environment,
+        container=container,
+    )
+
+
+def zig_folder() -> Path:
+    """Where the ``ziglang`` package is installed.
+
+    Raises:
+        HostToolError: it is not.
+    """
+    spec = util.find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        raise HostToolError(
+            "the zig toolchain is not installed: Python package ziglang is missing",
+            remedy="pip install 'manypython[build]'",
+        )
+    return Path(spec.origin).parent
+
+
+def zig_version() -> str:
+    """The version of the ``ziglang`` package."""
+    return metadata.version("ziglang")
+
+
+def _write_program(path: Path, text: str) -> None:
+    """Write a driver or header in one step, so that a second process never sees half of it."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    scratch.write_text(text)
+    scratch.chmod(0o755)
+    scratch.replace(path)

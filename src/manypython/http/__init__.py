@@ -1,0 +1,1 @@
+"""Requests over http(s): connections, proxies and logins."""

@@ -1,0 +1,1 @@
+"""The producer: from archives to the static files of a site."""

@@ -1,0 +1,197 @@
+"""Archives in, a static site out: every tool's own files, in an order that a ``kill -9`` cannot hurt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from manypython.archives.write import BEST, Effort
+from manypython.index.choice import left_out
+from manypython.index.model import Build, File, Index
+from manypython.model.errors import UsageError
+from manypython.progress import Reporter
+from manypython.site import keys, repack
+from manypython.site.disk import Site
+from manypython.site.intake import Intake, take_in
+from manypython.site.render import own, render
+
+Sign = Callable[[bytes], dict[str, bytes]]
+"""Makes the signed files of an index, by path; the last of them makes the others count."""
+_BASE_URL = re.compile(r"(?:https?://[A-Za-z0-9\[\]]|file:///)[A-Za-z0-9:/@%\[\]+,=._~-]*")
+"""No query, and nothing that a shell or a page would read as more than a URL."""
+_UNKNOWN = "0" * 64
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a run did, or would do."""
+
+    site: Path
+    base_url: str
+    added: tuple[str, ...]
+    """Keys of the builds that are new or have new files."""
+    written: tuple[str, ...]
+    """Paths in the site, in the order they were written."""
+    unchanged: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    """Keys of builds that want a newer C library than others do: lists that cannot say so leave them out."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for machines."""
+        return {
+            "site": str(self.site),
+            "base_url": self.base_url,
+            "added": list(self.added),
+            "written": list(self.written),
+            "unchanged": list(self.unchanged),
+            "left_out": list(self.left_out),
+        }
+
+
+def publish(  # noqa: PLR0913  (what, where, and how)
+    archives: Sequence[Path],
+    site: Path,
+    *,
+    base_url: str | None = None,
+    reporter: Reporter,
+    effort: Effort = BEST,
+    sign: Sign | None = None,
+    dry_run: bool = False,
+) -> Published:
+    """Add archives to a site and write all that follows from them.
+
+    Whatever a file of the site names is there with the right bytes, at every moment:
+    archives are written first, then repacks, then what names them, then ``index.json``,
+    then its signatures. Twice is once: a file whose bytes are right is not touched.
+
+    Args:
+        archives: of ``make``, ``repair`` or ``pack``; none: render and sign again what is there.
+        site: its folder; made where there is none.
+        base_url: where it will be served; None: what it says already, else its ``file:`` URL.
+        reporter: told what takes a while.
+        effort: how hard repacks are compressed.
+        sign: makes the signed files; None: there are none.
+        dry_run: say what would be written, and write nothing.
+
+    Raises:
+        UsageError: the archives or the URL are not what a site can have.
+        ArchiveError: an archive is damaged, or is not what its name says.
+        OutputError: the site has other bytes by an archive's name, or cannot be written.
+        DownloadError: the site's own ``index.json`` cannot be read.
+    """
+    root = site.absolute()
+    url = None if base_url is None else checked(base_url)
+    place = Site(root, dry_run=dry_run)
+    with place.locked(reporter):
+        before = _existing(root)
+        if before is None and not archives:
+            raise UsageError(f"{root}: is no site yet", remedy="give archives to make one of")
+        taken = take_in(archives, before, reporter)
+        builds = before.builds if before else ()
+        index = Index.of(
+            url or (before.base_url if before else f"{root.as_uri()}/"),
+            (*builds, *(each.build for each in taken)),
+        )
+        _copy(taken, place, reporter)
+        index = _repacked(index, place, effort, reporter)
+        _write(index, place, sign)
+    known = {build.key: build for build in builds}
+    added = tuple(b.key for b in index.builds if b.key not in known or _grew(known[b.key], b))
+    out = tuple(build.key for build in left_out(index.builds))
+    return Published(root, index.base_url, added, tuple(place.written), tuple(place.unchanged), out)
+
+
+def rotate(site: Path, make: Sign, reporter: Reporter) -> Published:
+    """Write what a rotation of keys makes of the index.
+
+    Raises:
+        UsageError: the folder is no site.
+    """
+    place = Site(site.absolute(), dry_run=False)
+    with place.locked(reporter):
+        index = _existing(place.root)
+        if index is None:
+            raise UsageError(f"{site}: is no site yet", remedy="publish archives to it")
+        for path, content in make(index.as_bytes()).items():
+            place.put(path, content)
+    return Published(place.root, index.base_url, (), tuple(place.written), tuple(place.unchanged))
+
+
+def checked(base_url: str) -> str:
+    """A base URL with a slash at its end.
+
+    Raises:
+        UsageError: it cannot be one.
+    """
+    if not _BASE_URL.fullmatch(base_url) or "/../" in f"{base_url}/":
+        raise UsageError(
+            f"{base_url!r} cannot be the address of a site",
+            remedy="give an http, https or file URL of a folder, e.g. https://example.org/python/",
+        )
+    return base_url.rstrip("/") + "/"
+
+
+def _existing(root: Path) -> Index | None:
+    path = root / own.PATH
+    return Index.parse(path.read_bytes(), str(path)) if path.is_file() else None
+
+
+def _copy(taken: Sequence[Intake], place: Site, reporter: Reporter) -> None:
+    """The pool: nothing names these files yet."""
+    for each in taken:
+        with reporter.step(f"copy {each.build.key}"):
+            for file in each.build.files:
+                if file.path in each.sources:
+                    place.copy(each.sources[file.path], file)
+
+
+def _repacked(index: Index, place: Site, effort: Effort, reporter: Reporter) -> Index:
+    """The repacks that are missing, and the index with them."""
+    wanted: dict[str, list[repack.Repack]] = {}
+    for each in repack.missing(index):
+        wanted.setdefault(each.build.key, []).append(each)
+    builds = {build.key: build for build in index.builds}
+    for key, repacks in wanted.items():
+        with reporter.step(f"repack {key}"):
+            files = _made(builds[key], repacks, place, effort)
+        known = {file.path: file for file in (*builds[key].files, *files)}
+        builds[key] = replace(builds[key], files=tuple(file for _, file in sorted(known.items())))
+    return Index.of(index.base_url, builds.values())
+
+
+def _made(build: Build, repacks: Sequence[repack.Repack], place: Site, effort: Effort) -> tuple[File, ...]:
+    packed = build.file(".zip")
+    files = []
+    for each in repacks:
+        if each.is_link and packed is not None:
+            place.link(each.path, packed.path, fixed=True)
+            files.append(replace(packed, path=each.path))
+    paths = [each.path for each in repacks if not each.is_link]
+    for path in paths:
+        place.made(path)
+    if place.dry_run:
+        return (*files, *(File(path, _UNKNOWN, 1, 1) for path in paths))
+    return (*files, *repack.make(build, paths, place.root, effort))
+
+
+def _write(index: Index, place: Site, sign: Sign | None) -> None:
+    """What names the archives, then the index, then its signatures: the last of them counts."""
+    own_bytes = index.as_bytes()
+    signed = sign(own_bytes) if sign else {}
+    root = signed.get(keys.FIRST_ROOT)
+    rendered = render(index, keys.pin(root) if root else keys.fingerprint(place.root))
+    for path, goal in repack.aliases(index).items():
+        place.link(path, goal, fixed=False)
+    for path, content in rendered.items():
+        if path != own.PATH:
+            place.put(path, content)
+    place.put(own.PATH, own_bytes)
+    for path, content in signed.items():
+        place.put(path, content)
+
+
+def _grew(before: Build, after: Build) -> bool:
+    return {file.path for file in before.files} != {file.path for file in after.files}

@@ -1,0 +1,1 @@
+"""The consumer: from an index to interpreters on this machine."""

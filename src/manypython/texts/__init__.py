@@ -1,0 +1,1 @@
+"""Pure patchers of the texts that name places: sysconfig, Makefile, pkg-config, scripts."""
