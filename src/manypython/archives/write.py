@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,8 +47,35 @@ FAST = Effort(deflate=5, zstd=9)
 
 def tar_gz(path: Path, members: tuple[Member, ...], epoch: int, effort: Effort = BEST) -> None:
     """Write a ``.tar.gz``; its header has neither a name nor the time of day."""
-    with whole(path) as file, gzip.GzipFile("", "wb", effort.deflate, file, mtime=epoch) as packed:
+    with whole(path) as file:
+        packed = _Gzip(file, epoch, effort.deflate)
         _tar(packed, members, epoch)
+        packed.close()
+
+
+class _Gzip:
+    """One member of gzip (RFC 1952).
+
+    ``gzip.GzipFile`` has a buffer between, since 3.12: where the disk is full it tries again when nobody can
+    be told any more, and 3.14 complains of that on standard error.
+    """
+
+    def __init__(self, file: IO[bytes], epoch: int, level: int) -> None:
+        self._file = file
+        self._deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._crc = self._size = 0
+        hint = {zlib.Z_BEST_COMPRESSION: 2, zlib.Z_BEST_SPEED: 4}.get(level, 0)
+        file.write(struct.pack("<4BI2B", 0x1F, 0x8B, 8, 0, epoch, hint, 255))
+
+    def write(self, data: bytes) -> int:
+        self._crc = zlib.crc32(data, self._crc)
+        self._size += len(data)
+        self._file.write(self._deflate.compress(data))
+        return len(data)
+
+    def close(self) -> None:
+        """Write what is left; the file stays open."""
+        self._file.write(self._deflate.flush() + struct.pack("<2I", self._crc, self._size & 0xFFFFFFFF))
 
 
 def tar_zst(path: Path, members: tuple[Member, ...], epoch: int, effort: Effort = BEST) -> None:
@@ -91,9 +119,7 @@ WRITERS: dict[str, Callable[[Path, tuple[Member, ...], int, Effort], None]] = {
 }
 
 
-def _tar(
-    sink: IO[bytes] | gzip.GzipFile | zstandard.ZstdCompressionWriter, members: tuple[Member, ...], epoch: int
-) -> None:
+def _tar(sink: _Gzip | zstandard.ZstdCompressionWriter, members: tuple[Member, ...], epoch: int) -> None:
     with tarfile.open(
         fileobj=cast("IO[bytes]", sink), mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20
     ) as tar:
