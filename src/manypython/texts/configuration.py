@@ -24,7 +24,10 @@ _SELF_LOCATING = (
 def makefile(text: str, scrubber: Scrubber, variables: Variables) -> str:
     """The Makefile in ``config-*``: its prefix comes from its own place (``MAKEFILE_LIST``)."""
     lines = []
-    for line in scrubber.text(text).split("\n"):
+    for original in text.split("\n"):
+        # of a value the name is no part: all of NAME=-L/build/lib would go
+        name, sign, value = original.partition("=") if _ASSIGNMENT.match(original) else ("", "", original)
+        line = f"{name}{sign}{scrubber.text(value)}"
         match = _ASSIGNMENT.match(line)
         if match is None or line.endswith("\\"):
             lines.append(line.replace(f"{NEUTRAL_PREFIX}/", "$(prefix)/"))

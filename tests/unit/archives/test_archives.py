@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import random
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from manypython.archives.members import Member, below, complete, of_folder
 from manypython.archives.read import members as members_of
 from manypython.archives.read import unpack
-from manypython.archives.write import BEST, FAST, WRITERS
+from manypython.archives.write import BEST, FAST, WRITERS, Effort
 from manypython.files import write_text
 from manypython.model.errors import ArchiveError, OutputError
 
@@ -96,6 +97,18 @@ def test_nothing_of_this_machine_is_in_a_tar(tmp_path: Path) -> None:
     WRITERS[".tar.gz"](tmp_path / "x.tar.gz", complete(of_folder(make_folder(tmp_path / "in"))), EPOCH, FAST)
     with tarfile.open(tmp_path / "x.tar.gz") as tar:
         assert all((m.uid, m.gid, m.uname, m.mtime) == (0, 0, "", EPOCH) for m in tar)
+
+
+@pytest.mark.parametrize("effort", [FAST, BEST])
+def test_a_tar_gz_has_the_bytes_of_pythons_own_gzip(tmp_path: Path, effort: Effort) -> None:
+    folder = make_folder(tmp_path / "in")
+    (folder / "big").write_bytes(random.Random(1).randbytes(3_000_000) + bytes(3_000_000))
+    WRITERS[".tar.gz"](tmp_path / "x.tar.gz", complete(of_folder(folder)), EPOCH, effort)
+    data = (tmp_path / "x.tar.gz").read_bytes()
+    buffer = io.BytesIO()
+    with gzip.GzipFile("", "wb", effort.deflate, buffer, mtime=EPOCH) as packed:
+        packed.write(gzip.decompress(data))
+    assert buffer.getvalue() == data
 
 
 def hostile_tar(path: Path, *entries: tarfile.TarInfo) -> Path:

@@ -183,6 +183,16 @@ def test_python_config_finds_itself(tmp_path: Path, shellcheck: str) -> None:
     run_shell(shellcheck, script)
 
 
+def test_a_makefile_keeps_its_variables() -> None:
+    """Whether make reads all of it is tried on a real one (tests/integration/test_other_programs.py)."""
+    text = (
+        f"A=-I{BUILD}/include\nB=-L{BUILD}/lib  -lb\nCC=\t{BUILD}/x/clang\nall: {BUILD}/a\n\tcc -I{BUILD}\n"
+    )
+    new = files.makefile(text, SCRUB, {"CC": "cc"})
+    assert new == "A=\nB=  -lb\nCC=\tcc\nall: \n\tcc \n"
+    assert files.makefile(new, SCRUB, {"CC": "cc"}) == new
+
+
 def test_a_pc_file_is_relative_to_itself() -> None:
     text = f"prefix={OLD}\nexec_prefix=${{prefix}}\nlibdir={OLD}/lib\nLibs: -L{OLD}/lib -lpython3.13\nLibs.private: -L{BUILD}/deps/lib -ldl\n"
     new = files.pkgconfig(text, SCRUB)
