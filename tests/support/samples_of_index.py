@@ -12,12 +12,16 @@ from packaging.version import Version
 from manypython.archives.members import Member, below, complete
 from manypython.archives.write import FAST, WRITERS
 from manypython.index.model import POOL, Build, File, Index, Library, Proof
-from manypython.model.identifier import ArtifactName, BuildNumber
+from manypython.model.build_id import ArtifactName, BuildId, Variant
+from manypython.model.grammar import DEBUG, THREADING
+from manypython.model.identifier import BuildNumber
 from manypython.model.target import Target
 
 BASE = "https://example.org/python/"
 NUMBER = BuildNumber(20261121)
 OLDER = BuildNumber(20261001)
+ZIG = "zig 0.16.0, quick"
+GCC = "gcc 10.2.1, manylinux_2_31, release"
 _SYSCONFIG = b"""\
 # system configuration generated and used by the sysconfig module
 build_time_vars = {'prefix': '/install'}
@@ -31,11 +35,11 @@ def name_of(
     number: BuildNumber = NUMBER,
     variant: str = "",
     level: int = 1,
+    toolchain: str = ZIG,
 ) -> ArtifactName:
-    target = Target.of_tag(tag)
-    return ArtifactName(
-        Version(version), number, target.architecture, target.libc, "", variant, target.mark, level=level
-    )
+    made = Variant.of(variant if variant == THREADING else "", variant if variant == DEBUG else "", toolchain)
+    target = replace(Target.of_tag(tag), level=level)
+    return ArtifactName(BuildId("cpython", Version(version), number, target, made))
 
 
 def make_build(
@@ -45,19 +49,16 @@ def make_build(
     number: BuildNumber = NUMBER,
     variant: str = "",
     level: int = 1,
+    toolchain: str = ZIG,
     extra: tuple[str, ...] = (),
 ) -> Build:
-    name = name_of(version, tag, number=number, variant=variant, level=level)
+    name = name_of(version, tag, number=number, variant=variant, level=level, toolchain=toolchain)
     paths = [f"{POOL}/{number}/{name.with_suffix(suffix)}" for suffix in (".tar.gz", ".zip")]
     files = [File(path, hashlib.sha256(path.encode()).hexdigest(), 1000, 4000) for path in (*paths, *extra)]
     return Build(
-        name.version,
-        number,
-        Target.of_tag(tag),
-        level,
-        variant,
+        name.build,
         "make",
-        "zig 0.16.0, quick",
+        toolchain,
         (Library("openssl", "3.5.7"), Library("zlib", "1.3.2")),
         Proof(65, ("this machine", "glibc-2.17"), ("glibc-2.17: scripts: no shell",)),
         tuple(files),
@@ -108,21 +109,22 @@ def make_archives(
     *,
     tag: str = "manylinux_2_17_x86_64",
     note: str = "",
+    toolchain: str = ZIG,
     facts: dict[str, object] | None = None,
     proof: dict[str, object] | None = None,
 ) -> tuple[Path, ...]:
     """Archives of one build, each with its ``.sha256``, and the facts beside them."""
-    version = str(name.version)
-    threads = "t" if name.variant == "freethreaded" else ""
+    version = str(name.build.version)
+    threads = "t" if name.build.variant.threading else ""
     told = {
         "schema_version": 1,
-        "implementation": name.implementation,
+        "implementation": name.build.implementation,
         "version": version,
-        "build": name.build.value,
-        "build_identifier": f"cp3{name.version.minor}{threads}-{tag}",
+        "build": name.build.number.value,
+        "build_identifier": f"cp3{name.build.version.minor}{threads}-{tag}",
         "platform_tag": tag,
         "origin": "make",
-        "toolchain": "zig 0.16.0, quick",
+        "toolchain": toolchain,
         "sources": [{"name": "cpython", "version": version}, {"name": "zlib", "version": "1.3.2"}],
         "grafts": [],
         **(facts or {}),
@@ -133,7 +135,9 @@ def make_archives(
     paths = []
     for suffix in suffixes:
         path = folder / str(name.with_suffix(suffix))
-        WRITERS[suffix](path, plain if suffix == ".zip" else below("python", plain), name.build.epoch, FAST)
+        WRITERS[suffix](
+            path, plain if suffix == ".zip" else below("python", plain), name.build.number.epoch, FAST
+        )
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         path.with_name(f"{path.name}.sha256").write_text(f"{digest}  {path.name}\n")
         paths.append(path)
@@ -146,5 +150,5 @@ def make_tests(folder: Path, name: ArtifactName) -> Path:
     tests = replace(name, suffix=".tar.gz", content="tests")
     path = folder / str(tests)
     member = Member(PurePosixPath("lib/python3.13/test/x.py"), b"pass\n")
-    WRITERS[".tar.gz"](path, below("python", (member,)), name.build.epoch, FAST)
+    WRITERS[".tar.gz"](path, below("python", (member,)), name.build.number.epoch, FAST)
     return path

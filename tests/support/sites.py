@@ -7,7 +7,7 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
@@ -20,7 +20,9 @@ from manypython import files
 from manypython.archives import write
 from manypython.archives.members import Member
 from manypython.index.model import POOL, Build, File, Index
-from manypython.model.identifier import ArtifactName, BuildNumber
+from manypython.model.build_id import ArtifactName, BuildId, Variant
+from manypython.model.grammar import DEBUG, THREADING
+from manypython.model.identifier import BuildNumber
 from manypython.model.target import Target
 from manypython.site import keys
 
@@ -57,21 +59,16 @@ class MadeSite:
         level: int = 1,
     ) -> Build:
         """One more build, not yet published."""
-        target = Target.of_tag(tag or TAG)
-        name = ArtifactName(
-            Version(version),
-            BuildNumber(number),
-            target.architecture,
-            target.libc,
-            ".zip",
-            variant,
-            target.mark,
-            level=level,
-        )
+        target = replace(Target.of_tag(tag or TAG), level=level)
+        made = Variant.of(variant if variant == THREADING else "", variant if variant == DEBUG else "", "zig")
+        name = ArtifactName(BuildId("cpython", Version(version), BuildNumber(number), target, made), ".zip")
         packed = members or interpreter(version)
         path = f"{POOL}/{number}/{name}"
         write.zip_file(
-            self.folder / path, tuple(sorted(packed, key=lambda m: m.name)), name.build.epoch, write.FAST
+            self.folder / path,
+            tuple(sorted(packed, key=lambda m: m.name)),
+            name.build.number.epoch,
+            write.FAST,
         )
         data = (self.folder / path).read_bytes()
         file = File(
@@ -80,7 +77,7 @@ class MadeSite:
             len(data),
             sum(len(m.read()) + len(m.link) for m in packed),
         )
-        build = Build(name.version, name.build, target, level, variant, "make", "zig", (), None, (file,))
+        build = Build(name.build, "make", "zig", (), None, (file,))
         self.builds.append(build)
         return build
 

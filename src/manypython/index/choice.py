@@ -30,21 +30,27 @@ def grouped(builds: Iterable[Build], key: Callable[[Build], _K]) -> dict[_K, lis
 
 
 def widest(builds: Iterable[Build]) -> Build:
-    """The build that runs in most places: the lowest floor, then the newest number, then the lowest level.
+    """The build that runs in most places: lowest floor, then newest number, lowest level, a trained one.
 
     Raises:
         ValueError: they are of several C libraries, whose floors cannot be compared.
     """
-    return min(_of_one_libc(builds), key=lambda b: (b.target.floor, -b.number.value, b.level))
+    return min(
+        _of_one_libc(builds),
+        key=lambda b: (b.target.floor, -b.number.value, b.target.level, not b.id.variant.profile),
+    )
 
 
 def newest(builds: Iterable[Build]) -> Build:
-    """The newest number, then the highest floor, then the lowest level.
+    """The newest number, then the highest floor, the lowest level, a trained one.
 
     Raises:
         ValueError: they are of several C libraries, whose floors cannot be compared.
     """
-    return max(_of_one_libc(builds), key=lambda b: (b.number.value, b.target.floor, -b.level))
+    return max(
+        _of_one_libc(builds),
+        key=lambda b: (b.number.value, b.target.floor, -b.target.level, b.id.variant.profile),
+    )
 
 
 def _of_one_libc(builds: Iterable[Build]) -> list[Build]:
@@ -74,7 +80,7 @@ def left_out(builds: Iterable[Build]) -> tuple[Build, ...]:
 
 
 def _kind(build: Build) -> tuple[str, ...]:
-    return build.target.architecture, build.target.libc, str(build.level), build.variant
+    return build.target.architecture, build.target.libc, str(build.target.level), build.variant
 
 
 def usual(builds: Iterable[Build]) -> Mapping[Slot, Build]:
@@ -96,7 +102,7 @@ def on_glibc(builds: Iterable[Build], version: tuple[int, int]) -> Mapping[Slot,
 
 def of_glibc(builds: Iterable[Build]) -> Mapping[Slot, list[Build]]:
     """Builds of glibc and of the lowest micro-architecture level, by what most readers can ask for."""
-    fit = [build for build in builds if build.target.libc is LibcFamily.GLIBC and build.level == 1]
+    fit = [build for build in builds if build.target.libc is LibcFamily.GLIBC and build.target.level == 1]
     return grouped(fit, lambda b: (b.version, b.variant, b.target.architecture))
 
 

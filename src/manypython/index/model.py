@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from packaging.version import InvalidVersion, Version
 
+from manypython.model.build_id import ArtifactName, BuildId, Variant
 from manypython.model.errors import DownloadError, ManypythonError
-from manypython.model.identifier import ArtifactName, BuildNumber
+from manypython.model.grammar import DEBUG, THREADING
+from manypython.model.identifier import BuildNumber
 from manypython.model.target import Target
 
 SCHEMA_VERSION = 1
@@ -74,13 +76,7 @@ class Proof:
 class Build:
     """One build of one Python for one target, in several wrappings."""
 
-    version: Version
-    number: BuildNumber
-    target: Target
-    level: int
-    """The micro-architecture level it is compiled for: 1, or 2 to 4 of x86-64."""
-    variant: str
-    """Empty, ``freethreaded`` or ``debug``."""
+    id: BuildId
     origin: str
     """``make``, or ``repair`` of what somebody else built."""
     toolchain: str
@@ -89,24 +85,43 @@ class Build:
     files: tuple[File, ...]
 
     @property
-    def name(self) -> ArtifactName:
-        """The name of its archives; the suffix is empty."""
-        return next(name for name in map(_name, self.files) if name is not None).bare
+    def version(self) -> Version:
+        """Python's."""
+        return self.id.version
+
+    @property
+    def number(self) -> BuildNumber:
+        """The day of its recipes."""
+        return self.id.number
+
+    @property
+    def target(self) -> Target:
+        """What it runs on."""
+        return self.id.target
+
+    @property
+    def variant(self) -> str:
+        """What a request can ask for: ``freethreaded``, ``debug``, or empty."""
+        return self.id.variant.interpreter
 
     @property
     def key(self) -> str:
         """What tells builds apart, and the name of the folder an install stands in."""
-        return str(self.name).removesuffix("-install_only")
+        return str(self.id)
 
     @property
     def archive(self) -> File:
         """The main archive, a ``.tar.gz``, which every tool can unpack; the first other one without it."""
-        return self.file(".tar.gz") or next(file for file in self.files if _name(file) is not None)
+        return self.file(".tar.gz") or next(filter(self._is_archive, self.files))
 
     def file(self, suffix: str) -> File | None:
         """The archive of the pool with this suffix (``.zip``), if there is one."""
-        wanted = str(self.name.with_suffix(suffix))
-        return next((file for file in self.files if file.name == wanted), None)
+        wanted = str(ArtifactName(self.id, suffix))
+        return next((file for file in self.files if file.name == wanted and self._is_archive(file)), None)
+
+    def _is_archive(self, file: File) -> bool:
+        """Whether a file holds the interpreter itself: no repack, and no tests."""
+        return file.path.startswith(f"{POOL}/") and file.name.startswith(f"{ArtifactName(self.id)}.")
 
     def under(self, folder: str) -> File | None:
         """The file of this build under a folder of the site (``gha/``), if there is one."""
@@ -201,24 +216,35 @@ def build(entry: dict[str, Any], where: str) -> Build:
     )
     libraries = _value(entry, "libraries", dict, where)
     made = Build(
-        _made(entry, "version", str, where, Version),
-        _made(entry, "build", int, where, BuildNumber),
-        _made(entry, "platform_tag", str, where, Target.of_tag),
-        _value(entry, "level", int, where),
-        _value(entry, "variant", str, where),
+        _id(entry, where),
         _value(entry, "origin", str, where),
         _value(entry, "toolchain", str, where),
         tuple(Library(name, _value(libraries, name, str, f"{where}.libraries")) for name in libraries),
         None if entry.get("proof") is None else _proof(_value(entry, "proof", dict, where), f"{where}.proof"),
         files,
     )
-    if not any(map(_name, files)):
-        raise DownloadError(f"{where}.files: none is an archive of an interpreter")
-    name = made.name
-    said = (made.version, made.number, made.target.architecture, made.target.libc, made.level, made.variant)
-    if said != (name.version, name.build, name.architecture, name.libc, name.level, name.variant):
-        raise DownloadError(f"{where}: is not what its archive is called: {name}")
+    if not any(made._is_archive(file) for file in files):  # noqa: SLF001
+        raise DownloadError(f"{where}.files: none is an archive of {made.key}")
     return made
+
+
+def _id(entry: dict[str, Any], where: str) -> BuildId:
+    """Which build an entry is of, by what it says; its archives are called so."""
+    target = _made(entry, "platform_tag", str, where, Target.of_tag)
+    variant = _value(entry, "variant", str, where)
+    if variant not in ("", THREADING, DEBUG):
+        raise DownloadError(f"{where}.variant: {variant!r} is none that can be")
+    return BuildId(
+        "cpython",
+        _made(entry, "version", str, where, Version),
+        _made(entry, "build", int, where, BuildNumber),
+        replace(target, level=_value(entry, "level", int, where)),
+        Variant.of(
+            variant if variant == THREADING else "",
+            variant if variant == DEBUG else "",
+            _value(entry, "toolchain", str, where),
+        ),
+    )
 
 
 def _file(told: object, where: str) -> File:
@@ -245,17 +271,6 @@ def _proof(told: dict[str, Any], where: str) -> Proof:
     return Proof(_value(told, "passed", int, where), *(tuple(map(str, words)) for words in lists))
 
 
-def _name(file: File) -> ArtifactName | None:
-    """The name of an archive of an interpreter; None for repacks, and for tests."""
-    if not file.path.startswith(f"{POOL}/"):
-        return None
-    try:
-        name = ArtifactName.parse(file.name)
-    except ManypythonError:
-        return None
-    return name if name.content == "install_only" else None
-
-
 def _value(told: dict[str, Any], name: str, kind: type[_T], where: str) -> _T:
     value = told.get(name)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
@@ -275,7 +290,7 @@ def _made(told: dict[str, Any], name: str, kind: type[Any], where: str, make: Ca
 
 def _age(each: Build) -> tuple[Any, ...]:
     target = each.target
-    return each.version, each.number.value, target.architecture, target.libc, target.floor, each.level
+    return each.version, each.number.value, target.architecture, target.libc, target.floor, target.level
 
 
 def _as_json(each: Build) -> dict[str, Any]:
@@ -283,7 +298,7 @@ def _as_json(each: Build) -> dict[str, Any]:
         "version": str(each.version),
         "build": each.number.value,
         "platform_tag": each.target.platform_tag,
-        "level": each.level,
+        "level": each.target.level,
         "variant": each.variant,
         "origin": each.origin,
         "toolchain": each.toolchain,

@@ -24,7 +24,7 @@ def select(
     """The best build that answers a request and runs on a machine.
 
     The newest version comes first, then the newest build (its libraries have fewer known
-    faults), then the highest level and the newest C library that the machine has.
+    faults), then the highest level and the newest C library that the machine has, then a trained one.
 
     Args:
         entries: of an index, as ``model.read`` gives them: only those that may be meant are looked at.
@@ -44,7 +44,12 @@ def select(
         raise _none(entries, spec, tags)
     number, entry = max(
         ((number, entry) for number, entry in found if _known(entry) == versions[0]),
-        key=lambda pair: (str(pair[1].get("build")), pair[1]["level"], ranks[pair[1]["platform_tag"]]),
+        key=lambda pair: (
+            str(pair[1].get("build")),
+            pair[1]["level"],
+            ranks[pair[1]["platform_tag"]],
+            str(pair[1].get("toolchain")).endswith(" release"),
+        ),
     )
     return build(entry, f"{source}: builds[{number}]")
 

@@ -1,18 +1,16 @@
-"""Names that parse and print back exactly: versions, build identifiers, archives."""
+"""What is asked for, and the number of a build."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from manypython.model.errors import UsageError
 from manypython.model.request import Request, read
-from manypython.model.target import Architecture, LibcFamily, Target
 
 
 @dataclass(frozen=True)
@@ -59,17 +57,6 @@ class Spec:
 
 
 @dataclass(frozen=True)
-class BuildIdentifier:
-    """``cp313-manylinux_2_17_x86_64``, as cibuildwheel names builds."""
-
-    python_tag: str
-    target: Target
-
-    def __str__(self) -> str:
-        return f"{self.python_tag}-{self.target.platform_tag}"
-
-
-@dataclass(frozen=True)
 class BuildNumber:
     """The day of the recipe set, ``20261121``: it dates every file of an archive.
 
@@ -98,81 +85,3 @@ class BuildNumber:
 
     def __str__(self) -> str:
         return str(self.value)
-
-
-_ARTIFACT = re.compile(
-    r"(?P<implementation>cpython|pypy)-(?P<version>[0-9a-z.]+)\+(?P<build>\d{8})-"
-    r"(?P<arch>[a-z0-9_]+?)(?:_v(?P<level>[2-4]))?-unknown-linux-"
-    r"(?P<abi>gnu|musl)(?:-(?P<policy>(?:many|musl)linux_\d+_\d+))?(?:-(?P<variant>freethreaded|debug))?"
-    r"-(?P<content>install_only|tests)(?P<suffix>\.tar\.gz|\.tar\.zst|\.zip)"
-)
-
-
-@dataclass(frozen=True)
-class ArtifactName:
-    """``cpython-3.13.15+20261121-x86_64-unknown-linux-gnu-install_only.tar.gz``.
-
-    An archive that wants a newer libc than most has the policy it meets in its name:
-    ``cpython-3.13.5+20261121-x86_64-unknown-linux-gnu-manylinux_2_31-install_only.zip``.
-    """
-
-    version: Version
-    build: BuildNumber
-    architecture: Architecture
-    libc: LibcFamily
-    suffix: str
-    variant: str = ""
-    policy: str = ""
-    """``manylinux_2_31``; empty for the usual floor."""
-    implementation: str = "cpython"
-    content: str = "install_only"
-    """``tests``: the standard library's tests, to be laid over the other."""
-    level: int = 1
-    """The micro-architecture level: 3 for ``x86_64_v3``."""
-
-    @property
-    def bare(self) -> ArtifactName:
-        """The name without the wrapping's suffix."""
-        return self.with_suffix("")
-
-    def with_suffix(self, suffix: str) -> ArtifactName:
-        """The name of the same in another wrapping (``.zip``)."""
-        return replace(self, suffix=suffix)
-
-    @classmethod
-    def parse(cls, text: str) -> ArtifactName:
-        """Read an archive's name; ``str()`` prints it back exactly.
-
-        Raises:
-            UsageError: the text is no archive name of ours.
-        """
-        match = _ARTIFACT.fullmatch(text)
-        if match is None or match["arch"] not in [a.value for a in Architecture]:
-            raise UsageError(f"{text!r} is no archive name")
-        try:
-            version = Version(match["version"])
-        except InvalidVersion:
-            raise UsageError(f"{text!r} has no valid version") from None
-        name = cls(
-            version,
-            BuildNumber(int(match["build"])),
-            Architecture(match["arch"]),
-            LibcFamily.GLIBC if match["abi"] == "gnu" else LibcFamily.MUSL,
-            match["suffix"],
-            match["variant"] or "",
-            match["policy"] or "",
-            match["implementation"],
-            match["content"],
-            int(match["level"] or 1),
-        )
-        if str(name) != text:
-            raise UsageError(f"{text!r} is not written as {name}")
-        return name
-
-    def __str__(self) -> str:
-        marks = "".join(f"-{mark}" for mark in (self.policy, self.variant) if mark)
-        level = f"_v{self.level}" if self.level > 1 else ""
-        return (
-            f"{self.implementation}-{self.version}+{self.build}-{self.architecture}{level}-unknown-linux-"
-            f"{self.libc.abi}{marks}-{self.content}{self.suffix}"
-        )

@@ -13,6 +13,7 @@ import os
 import re
 
 from manypython.model.errors import RequestError
+from manypython.model.grammar import BUILD
 
 NOT_CPYTHON = "not CPython: not ours"
 PYTHON_2 = "Python 2: not ours"
@@ -49,12 +50,6 @@ _VERSION = (
     r"(?P<threads>t?)(?P<debug>d?)(?P<words>(?:[-+]\w+)*)"
 )
 _RANGE = rf"(?:{_NAME}\s*)?(?P<range>[<>=!~].*?)(?P<threads>(?<=[\d*])(?:t|\+freethreaded))?"
-_KEY = (
-    r"cpython-(?P<version>3\.\d+\.\d+)(?P<pre>(?:(?:a|b|rc)\d+)?)\+(?P<build>\d{8})-(?P<machine>[a-z0-9_]+?)"
-    r"(?:_v(?P<level>[2-4]))?-unknown-linux-(?P<abi>gnu|musl)(?:-(?:many|musl)linux_\d+_\d+)?"
-    r"(?:-(?P<variant>freethreaded|debug))?"
-)
-"""The name of a build, which ``manypython list`` prints."""
 _STAGES = {"alpha": "a", "beta": "b", "c": "rc"}
 _MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "x86_64": "x86_64", "aarch64": "aarch64"}
 _ELSEWHERE = (
@@ -139,7 +134,7 @@ def read(text: str) -> Request:
     if why:
         raise RequestError(text, why, remedy=REMEDY)
     try:
-        if match := re.fullmatch(_KEY, text, re.ASCII):
+        if (match := re.fullmatch(BUILD, text, re.ASCII)) and match["implementation"] == "cpython":
             return _of_key(match)
         if match := re.fullmatch(_VERSION, text, flags):
             return _of_version(match)
@@ -155,9 +150,10 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _of_key(match: re.Match[str]) -> Request:
-    made = Request(_numbers(match["version"]), match["variant"] or "")
-    made.key, made.pre, made.build = match[0], match["pre"], int(match["build"])
-    made.machine, made.level, made.abi = match["machine"], int(match["level"] or 0), match["abi"]
+    made = Request(_numbers(match["release"]), match["threading"] or match["debug"] or "")
+    made.key, made.build = match[0], int(match["number"])
+    made.pre = f"{match['stage'] or ''}{match['serial'] or ''}"
+    made.machine, made.level, made.abi = match["architecture"], int(match["level"] or 0), match["abi"]
     return made
 
 

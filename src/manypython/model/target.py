@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from manypython.model.errors import UsageError
+from manypython.model.grammar import LINKAGES
 
 
 class Architecture(StrEnum):
@@ -28,17 +29,30 @@ class LibcFamily(StrEnum):
         """The last part of a GNU triple: ``gnu`` or ``musl``."""
         return "gnu" if self is LibcFamily.GLIBC else "musl"
 
+    @property
+    def usual_floor(self) -> tuple[int, int]:
+        """The floor that most builds have, which their names need not say."""
+        return (2, 17) if self is LibcFamily.GLIBC else (1, 2)
 
-_TARGET = re.compile(r"(?P<arch>[a-z0-9_]+?)-(?P<libc>manylinux|musllinux)_(?P<major>\d+)_(?P<minor>\d+)")
+
+class Linkage(StrEnum):
+    """Whose C library a build runs on."""
+
+    SYSTEM = ""
+    OWN_LOADER = "ownloader"
+    """Its own, loaded by its own dynamic linker."""
+    STATIC = "static"
 
 
-_USUAL = {LibcFamily.GLIBC: (2, 17), LibcFamily.MUSL: (1, 2)}
-"""The floors that most builds have."""
+_TARGET = re.compile(
+    r"(?P<arch>[a-z0-9_]+?)(?:_v(?P<level>[2-4]))?-(?P<libc>manylinux|musllinux)_(?P<major>\d+)_(?P<minor>\d+)"
+    rf"(?:-(?P<linkage>{'|'.join(LINKAGES)}))?"
+)
 
 
 @dataclass(frozen=True)
 class Target:
-    """Architecture, libc family and the lowest version of that libc (the floor).
+    """What a build runs on: processor, libc family and the lowest version of that libc (the floor).
 
     Floors of two families cannot be compared: musl's 1.2 is not older than glibc's 2.17.
     """
@@ -46,6 +60,9 @@ class Target:
     architecture: Architecture
     libc: LibcFamily
     floor: tuple[int, int]
+    level: int = 1
+    """The micro-architecture level: 3 for ``x86_64_v3`` (the x86-64 psABI)."""
+    linkage: Linkage = Linkage.SYSTEM
 
     @classmethod
     def parse(cls, text: str) -> Target:
@@ -68,6 +85,8 @@ class Target:
             Architecture(match["arch"]),
             LibcFamily(match["libc"]),
             (int(match["major"]), int(match["minor"])),
+            int(match["level"] or 1),
+            Linkage(match["linkage"] or ""),
         )
 
     @classmethod
@@ -82,7 +101,12 @@ class Target:
         return cls.parse(f"{architecture}-{family}_{floor}")
 
     def __str__(self) -> str:
-        return f"{self.architecture}-{self.policy}"
+        return "-".join(filter(None, (self.machine, self.policy, self.linkage)))
+
+    @property
+    def machine(self) -> str:
+        """Architecture and level, ``x86_64_v3``."""
+        return f"{self.architecture}_v{self.level}" if self.level > 1 else str(self.architecture)
 
     @property
     def runs_here(self) -> bool:
@@ -96,8 +120,8 @@ class Target:
 
     @property
     def mark(self) -> str:
-        """The policy as an archive's name has it: said where it wants a newer C library than most."""
-        return self.policy if self.floor > _USUAL[self.libc] else ""
+        """The policy as an archive's name has it: said where it wants another C library than most."""
+        return self.policy if self.floor != self.libc.usual_floor else ""
 
     @property
     def platform_tag(self) -> str:
@@ -122,5 +146,5 @@ def native_architecture() -> Architecture | None:
 
 
 DEFAULT_TARGET = Target(
-    native_architecture() or Architecture.X86_64, LibcFamily.GLIBC, _USUAL[LibcFamily.GLIBC]
+    native_architecture() or Architecture.X86_64, LibcFamily.GLIBC, LibcFamily.GLIBC.usual_floor
 )

@@ -7,12 +7,15 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from packaging.version import Version
+
 from manypython import files
 from manypython.archives import write
 from manypython.archives.members import Member, below, complete, of_folder, sha256
-from manypython.model.identifier import ArtifactName
+from manypython.model.build_id import ArtifactName, BuildId, Variant
+from manypython.model.grammar import DEBUG, THREADING
 from manypython.model.target import Target
-from manypython.model.tree import VerifiedTree
+from manypython.model.tree import Tree, VerifiedTree
 from manypython.pack import pybi
 from manypython.pack.facts import LICENSES, SHARE, Facts
 from manypython.progress import Reporter
@@ -67,17 +70,7 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
         ".tar.gz": layered,
         ".zip": complete(pybi.members(tree, facts, plain)),
     }
-    variant = "freethreaded" if tree.threaded else "debug" if tree.debug else ""
-    name = ArtifactName(
-        tree.version,
-        facts.build,
-        facts.target.architecture,
-        facts.target.libc,
-        "",
-        variant,
-        Target.of_tag(facts.policy).mark,
-        tree.implementation,
-    )
+    name = ArtifactName(identity(tree, facts))
     members = {replace(name, suffix=suffix): content for suffix, content in wrapped.items()}
     if tests:
         members[replace(name, suffix=".tar.gz", content="tests")] = below(_TOP, tests)
@@ -99,6 +92,18 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
     told = next(member for member in plain if str(member.name) == f"{SHARE}/manypython.json")
     files.write_text(dist / f"{stem}.json", _beside(told.read().decode(), report))
     return artifacts
+
+
+def identity(tree: Tree, facts: Facts) -> BuildId:
+    """What tells this build apart from all others."""
+    threading, debug = THREADING if tree.threaded else "", DEBUG if tree.debug else ""
+    return BuildId(
+        facts.implementation,
+        Version(facts.version),
+        facts.build,
+        Target.of_tag(facts.policy),
+        Variant.of(threading, debug, facts.toolchain),
+    )
 
 
 def _beside(told: str, report: VerifyReport | None) -> str:

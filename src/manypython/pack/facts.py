@@ -16,7 +16,7 @@ from cyclonedx.model.license import DisjunctiveLicense
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from manypython.model.identifier import BuildIdentifier, BuildNumber
+from manypython.model.identifier import BuildNumber
 from manypython.model.target import Target
 from manypython.model.tree import Tree
 from manypython.version import __version__
@@ -76,7 +76,7 @@ class Facts:
             "implementation": self.implementation,
             "version": self.version,
             "build": self.build.value,
-            "build_identifier": str(BuildIdentifier(self.python_tag, self.target)),
+            "build_identifier": f"{self.python_tag}-{self.target.platform_tag}",
             "target": str(self.target),
             "platform_tag": self.policy,
             "origin": self.origin,

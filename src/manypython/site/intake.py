@@ -11,8 +11,9 @@ from typing import Any
 from manypython.archives.members import sha256
 from manypython.archives.read import members
 from manypython.index.model import POOL, Build, File, Index, Library, Proof
+from manypython.model.build_id import ArtifactName, Variant
 from manypython.model.errors import ArchiveError, ManypythonError, OutputError, UsageError
-from manypython.model.identifier import ArtifactName
+from manypython.model.grammar import THREADING
 from manypython.model.target import Target
 from manypython.progress import Reporter
 
@@ -58,7 +59,7 @@ def take_in(archives: Sequence[Path], index: Index | None, reporter: Reporter) -
     groups: dict[str, dict[ArtifactName, Path]] = {}
     for path in archives:
         name = _named(path)
-        group = groups.setdefault(_key(name), {})
+        group = groups.setdefault(str(name.build), {})
         if group.setdefault(name, path) != path:
             raise UsageError(f"{name}: given twice: {group[name]} and {path}", remedy="give it once")
     for key, group in groups.items():
@@ -78,15 +79,11 @@ def _named(path: Path) -> ArtifactName:
             f"{path}: {error.message}",
             remedy="give archives as `make` names them; notes beside them are found without being named",
         ) from None
-    if name.implementation != "cpython":
+    if name.build.implementation != "cpython":
         raise UsageError(f"{path}: a site has CPython only", remedy="leave it out")
     if not path.is_file():
         raise UsageError(f"{path}: no such file", remedy="see that the path is right")
     return name
-
-
-def _key(name: ArtifactName) -> str:
-    return str(replace(name.bare, content=_CONTENT)).removesuffix(f"-{_CONTENT}")
 
 
 def _is_main(name: ArtifactName) -> bool:
@@ -106,7 +103,7 @@ def _intake(group: dict[ArtifactName, Path], known: Build | None, reporter: Repo
 
 def _read(path: Path, name: ArtifactName, present: dict[str, File], reporter: Reporter) -> _Given:
     """Read one archive, unless the site has these very bytes."""
-    place = f"{POOL}/{name.build}/{path.name}"
+    place = f"{POOL}/{name.build.number}/{path.name}"
     found = sha256(path)
     note = path.with_name(f"{path.name}.sha256")
     if note.exists() and note.read_text("utf-8", "replace").split()[:1] != [found]:
@@ -147,19 +144,19 @@ def _facts(path: Path, name: ArtifactName, inside: bytes) -> dict[str, Any]:
         said = (facts["implementation"], facts["version"], facts["build"])
         target = Target.of_tag(facts["platform_tag"])
         threaded = facts["build_identifier"].partition("-")[0].endswith("t")
+        variant = Variant.of(THREADING if threaded else "", name.build.variant.debug, facts["toolchain"])
         _libraries(facts)
     except (ValueError, KeyError, TypeError, AttributeError, ManypythonError) as error:
         raise ArchiveError(
             f"{path}: {_FACTS}: is not what manypython writes: {error or 'missing'}",
             remedy="publish archives that make, repair or pack wrote",
         ) from None
-    called = (name.implementation, str(name.version), name.build.value)
-    same = (target.architecture, target.libc, threaded) == (
-        name.architecture,
-        name.libc,
-        name.variant == "freethreaded",
+    called = (name.build.implementation, str(name.build.version), name.build.number.value)
+    same = (replace(target, level=name.build.target.level), variant) == (
+        name.build.target,
+        name.build.variant,
     )
-    if said != called or not same or target.mark != name.policy:
+    if said != called or not same:
         raise ArchiveError(
             f"{path}: holds {said[1]}+{said[2]} for {target.platform_tag}, its name says otherwise",
             remedy="give it the name it was made with",
@@ -180,11 +177,7 @@ def _build(given: Sequence[_Given]) -> Build:
             )
     name = main.name
     return Build(
-        name.version,
         name.build,
-        Target.of_tag(facts["platform_tag"]),
-        name.level,
-        name.variant,
         str(facts["origin"]),
         str(facts["toolchain"]),
         _libraries(facts),
@@ -207,7 +200,7 @@ def _proof(given: Iterable[_Given]) -> Proof | None:
         ArchiveError: it is of other archives, so what it proves is not these.
     """
     for each in given:
-        note = each.path.with_name(f"{each.name.bare}.json")
+        note = each.path.with_name(f"{ArtifactName(each.name.build)}.json")
         if each.name.content != _CONTENT or not note.is_file():
             continue
         try:

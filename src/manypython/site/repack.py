@@ -54,7 +54,7 @@ def missing(index: Index) -> tuple[Repack, ...]:
     wanted += [
         Repack(build, _pybi(build))
         for build in index.builds
-        if build.file(".zip") and build.variant in (PLAIN, THREADS) and build.level == 1
+        if build.file(".zip") and build.variant in (PLAIN, THREADS) and build.target.level == 1
     ]
     return tuple(each for each in wanted if not any(file.path == each.path for file in each.build.files))
 
@@ -126,9 +126,9 @@ def described(path: str, file: Path) -> File:
 
 
 def _folder(build: Build) -> str:
-    """Build number, and the policy where the name of the archive has one."""
-    policy = build.name.policy
-    return f"{build.number}-{policy}" if policy else str(build.number)
+    """Build number, and what else of its name no repack's own name has: policy, toolchain, profile."""
+    variant = build.id.variant
+    return "-".join(filter(None, (str(build.number), build.target.mark, variant.toolchain, variant.profile)))
 
 
 def _gha(build: Build) -> str:
@@ -143,9 +143,7 @@ def _heroku(build: Build) -> str:
 
 
 def _pybi(build: Build) -> str:
-    """PEP 711 has one word for what tells builds apart; a free-threaded one has a ``t`` there."""
-    mark = "t" if build.variant == THREADS else ""
-    return f"{simple.FOLDER}cpython-{build.version}-{build.number}{mark}-{build.target.platform_tag}.pybi"
+    return f"{simple.FOLDER}{build.id.pybi}"
 
 
 def _setup(build: Build) -> Member:

@@ -12,6 +12,7 @@ import re
 
 from manypython.folders import STORE
 from manypython.model.errors import OutputError
+from manypython.model.grammar import BUILD
 from manypython.model.request import Request, read
 
 TYPE_CHECKING = False
@@ -24,11 +25,7 @@ if TYPE_CHECKING:
 
 RECEIPT = "share/manypython/installed.json"
 """What an installed tree says of where it is from."""
-_FOLDER = re.compile(
-    r"cpython-(?P<version>(\d+)\.(\d+)\.(\d+)(?:(a|b|rc)(\d+))?)\+(?P<build>\d{8})"
-    r"-(?P<arch>[a-z0-9_]+?)(?:_v(?P<level>[2-4]))?-unknown-linux-(?P<abi>gnu|musl)"
-    r"(?:-(?:many|musl)linux_(?P<floor>\d+_\d+))?(?:-(?P<variant>freethreaded|debug))?"
-)
+_FOLDER = re.compile(BUILD)
 _FLOORS = {"gnu": (2, 17), "musl": (1, 2)}
 """Of each C library, where the name says none."""
 _ABIS = {"manylinux": "gnu", "musllinux": "musl"}
@@ -44,18 +41,18 @@ class Installed:
         self.key = match[0]
         """The folder's name: version, build, target, variant."""
         self.version = match["version"]
-        self.build = int(match["build"])
-        self.variant = match["variant"] or ""
-        self.architecture = match["arch"]
+        self.build = int(match["number"])
+        self.variant = match["threading"] or match["debug"] or ""
+        self.architecture = match["architecture"]
         self.abi = match["abi"]
         self.level = int(match["level"] or 1)
         self.floor: tuple[int, ...] = _FLOORS[self.abi]
         if match["floor"]:
             self.floor = tuple(map(int, match["floor"].split("_")))
-        major, minor, micro, stage, number = match.groups()[1:6]
-        self.release = (int(major), int(minor), int(micro))
-        self.age = (*self.release, _STAGES[stage], int(number or 0), self.build)
-        """Sorts by version, then by build."""
+        self.release = tuple(map(int, match["release"].split(".")))
+        stage = _STAGES[match["stage"]]
+        self.age = (*self.release, stage, int(match["serial"] or 0), self.build, bool(match["profile"]))
+        """Sorts by version, then by build; of one build the trained comes last."""
 
     @property
     def is_final(self) -> bool:

@@ -24,6 +24,7 @@ from manypython.archives.read import unpack
 from manypython.files import write_text
 from manypython.folders import STORE, data_home
 from manypython.index.model import Build, File
+from manypython.model.build_id import BuildId
 from manypython.model.errors import ArchiveError, NoBuildError, OutputError
 from manypython.store.installed import RECEIPT, Installed, lock, there
 
@@ -192,9 +193,7 @@ def _uv_folder(found: Installed) -> Path:
     """
     named = os.environ.get(_UV)
     root = Path(named).absolute() if named else Path(data_home(_UV), "uv", "python")
-    variant = f"+{found.variant}" if found.variant else ""
-    level = f"_v{found.level}" if found.level > 1 else ""
-    return root / f"cpython-{found.version}{variant}-linux-{found.architecture}{level}-{found.abi}"
+    return root / BuildId.parse(found.key).uv_key
 
 
 def _uv_leads_to(folder: Path, found: Installed) -> bool:

@@ -19,7 +19,8 @@ from manypython.archives.write import FAST
 from manypython.cli import main
 from manypython.index.choice import everywhere, left_out, newest, on_glibc, widest
 from manypython.index.model import Build, Index
-from manypython.model.identifier import ArtifactName, BuildNumber, Spec
+from manypython.model.build_id import ArtifactName
+from manypython.model.identifier import BuildNumber, Spec
 from manypython.progress import Reporter
 from manypython.site import repack
 from manypython.site.publish import publish
@@ -80,18 +81,21 @@ def lists(files: dict[str, bytes]) -> dict[str, str]:
 @given(BUILDS)
 def test_the_newest_of_each_list_runs_wherever_any_of_it_does(builds: list[Build]) -> None:
     index = Index.of(BASE, builds)
-    floors = {str(build.name.with_suffix(".tar.gz")): build.target for build in index.builds}
+    floors = {f"{build.key}-install_only.tar.gz": build.target for build in index.builds}
     kinds: dict[tuple[object, ...], set[tuple[int, int]]] = {}
     for build in index.builds:
         target = build.target
-        kind = (target.architecture, target.libc, build.level, build.variant)
+        kind = (target.architecture, target.libc, build.target.level, build.variant)
         kinds.setdefault(kind, set()).add(target.floor)
     for path, text in lists(render(index)).items():
         for name in names_in(text):
-            kind = (name.architecture, name.libc, name.level, name.variant)
+            target = name.build.target
+            kind = (target.architecture, target.libc, target.level, name.build.variant.interpreter)
             assert floors[str(name)].floor == min(kinds[kind]), path
-    assert {(b.version, b.variant, b.level, b.target.architecture, b.target.libc) for b in index.builds} == {
-        (b.version, b.variant, b.level, b.target.architecture, b.target.libc)
+    assert {
+        (b.version, b.variant, b.target.level, b.target.architecture, b.target.libc) for b in index.builds
+    } == {
+        (b.version, b.variant, b.target.level, b.target.architecture, b.target.libc)
         for b in (*everywhere(index.builds), *left_out(index.builds))
     }, "whatever is left out is known to be"
 
@@ -99,14 +103,16 @@ def test_the_newest_of_each_list_runs_wherever_any_of_it_does(builds: list[Build
 @given(BUILDS)
 def test_a_list_of_one_floor_has_what_runs_there_and_nothing_else(builds: list[Build]) -> None:
     index = Index.of(BASE, builds)
-    targets = {str(build.name.with_suffix(".tar.gz")): build.target for build in index.builds}
+    targets = {f"{build.key}-install_only.tar.gz": build.target for build in index.builds}
     files = render(index)
     for there in targets.values():
         listed = names_in(files[f"uv/downloads-{there.policy}.json"].decode())
         assert all(targets[str(name)].libc is there.libc for name in listed)
         assert all(targets[str(name)].floor <= there.floor for name in listed)
         runs = [b for b in index.builds if b.target.libc is there.libc and b.target.floor <= there.floor]
-        assert {name.version for name in listed} == {build.version for build in runs if build.level == 1}
+        assert {name.build.version for name in listed} == {
+            build.version for build in runs if build.target.level == 1
+        }
 
 
 @given(BUILDS)
@@ -123,7 +129,7 @@ def test_uv_sees_none_for_a_newer_processor_without_a_plain_one_of_the_same_vers
 def test_the_newest_that_runs_everywhere_is_what_readers_see() -> None:
     files = render(TWO)
     for path, text in lists(files).items():
-        assert {str(name.version) for name in names_in(text)} == {"3.13.5"}, path
+        assert {str(name.build.version) for name in names_in(text)} == {"3.13.5"}, path
     assert [each["version"] for each in json.loads(files["versions-manifest.json"])] == ["3.13.5"]
     newer = json.loads(files["uv/downloads-manylinux_2_38.json"])
     assert list(newer) == ["cpython-3.13.15-linux-x86_64-gnu", "cpython-3.13.5-linux-x86_64-gnu"]
@@ -216,7 +222,11 @@ def test_floors_of_two_c_libraries_are_not_compared() -> None:
             choose(mixed)
     assert everywhere(mixed) == tuple(mixed)
     assert str(name_of("3.13.5", "musllinux_1_3_x86_64")).endswith("-musl-musllinux_1_3-install_only")
-    assert name_of("3.13.5", "musllinux_1_2_x86_64").policy == name_of("3.13.5").policy == ""
+    assert (
+        name_of("3.13.5", "musllinux_1_2_x86_64").build.target.mark
+        == name_of("3.13.5").build.target.mark
+        == ""
+    )
 
 
 def test_a_version_that_wants_a_newer_glibc_comes_with_the_list_that_has_it() -> None:

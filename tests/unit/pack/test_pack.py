@@ -11,8 +11,8 @@ from packaging.version import Version
 from samples_of_pack import FACTS, make_tree
 
 from manypython.archives.read import unpack
+from manypython.model.build_id import ArtifactName
 from manypython.model.errors import OutputError
-from manypython.model.identifier import ArtifactName
 from manypython.pack import pack
 from manypython.progress import Reporter
 from manypython.verify.report import Check, VerifyReport
@@ -39,7 +39,7 @@ def test_three_wrappings_of_one_tree(tmp_path: Path) -> None:
     )
     assert names == [stem + suffix for suffix in suffixes]
     for artifact in artifacts:
-        assert ArtifactName.parse(artifact.path.name).version == Version("3.13.5")
+        assert ArtifactName.parse(artifact.path.name).build.version == Version("3.13.5")
         digest = hashlib.sha256(artifact.path.read_bytes()).hexdigest()
         line = artifact.path.with_name(artifact.path.name + ".sha256").read_text()
         assert line == f"{digest}  {artifact.path.name}\n"

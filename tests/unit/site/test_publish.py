@@ -17,14 +17,15 @@ from typing import Any
 
 import filelock
 import pytest
-from samples_of_index import NUMBER, OLDER, make_archives, make_tests, name_of
+from samples_of_index import GCC, NUMBER, OLDER, make_archives, make_tests, name_of
 
 from manypython.archives.read import unpack
 from manypython.archives.write import FAST
 from manypython.cli import main
-from manypython.index.model import Index, Proof
+from manypython.index.model import Index, Proof, read
+from manypython.index.select import select
 from manypython.model.errors import ArchiveError, ManypythonError, OutputError, UsageError
-from manypython.model.identifier import BuildNumber
+from manypython.model.identifier import BuildNumber, Spec
 from manypython.progress import Reporter
 from manypython.site.publish import Published, checked
 from manypython.site.publish import publish as published
@@ -157,7 +158,7 @@ def test_the_setup_script_is_clean(tmp_path: Path, variant: str, shellcheck: str
 
 def test_a_newer_build_takes_herokus_one_name_and_no_other(tmp_path: Path) -> None:
     site = tmp_path / "site"
-    newer = replace(NAME, build=BuildNumber(20261122))
+    newer = name_of("3.13.5", number=BuildNumber(20261122))
     publish(make_archives(tmp_path / "dist", NAME, ALL), site)
     before = snapshot(site)
     publish(make_archives(tmp_path / "dist", newer, ALL, note=" again"), site)
@@ -210,11 +211,27 @@ def renamed(path: Path, name: object) -> tuple[Path, ...]:
     return (path.rename(path.with_name(str(name))),)
 
 
+def test_a_quick_and_a_trained_build_of_one_image_stand_side_by_side(tmp_path: Path) -> None:
+    site, tag = tmp_path / "site", "manylinux_2_31_x86_64"
+    for toolchain in (GCC.replace("release", "quick"), GCC):
+        name = name_of("3.13.5", tag, toolchain=toolchain)
+        publish(make_archives(tmp_path / "dist", name, ALL, tag=tag, toolchain=toolchain), site)
+    keys = [build.key for build in index_of(site).builds]
+    assert sorted(key.rpartition("manylinux_2_31")[2] for key in keys) == ["-gcc", "-gcc-release"]
+    listed = json.loads((site / "uv/downloads.json").read_text())
+    assert [each["url"].rpartition("-install")[0].endswith("-gcc-release") for each in listed.values()] == [
+        True
+    ]
+    entries = read((site / "index.json").read_bytes(), "x")[1]
+    chosen = select(entries, Spec.parse("3.13"), [tag], 1, "x")
+    assert chosen.id.variant.profile == "release"
+
+
 def test_what_a_site_does_not_take(tmp_path: Path) -> None:
     dist = tmp_path / "dist"
     tar, packed = make_archives(dist, NAME, (".tar.gz", ".zip"))
-    other = make_archives(tmp_path / "other", NAME, (".zip",), facts={"toolchain": "gcc"})
-    pypy = replace(NAME, implementation="pypy", suffix=".tar.gz")
+    other = make_archives(tmp_path / "other", NAME, (".zip",), facts={"toolchain": "zig 0.17.0"})
+    pypy = replace(NAME, build=replace(NAME.build, implementation="pypy"), suffix=".tar.gz")
     cases: dict[str, tuple[tuple[Path, ...], type[ManypythonError], str]] = {
         "none": ((), UsageError, "is no site yet"),
         "no name": ((tar.with_name("x.tar.gz"),), UsageError, "is no archive name"),

@@ -6,8 +6,8 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from manypython.model.build_id import ArtifactName
 from manypython.model.errors import UsageError
-from manypython.model.identifier import ArtifactName
 from manypython.verify import suite
 from manypython.verify.suite import Known, Outcome, compare, known, outcome
 

@@ -116,7 +116,7 @@ def _tab_rules(found: tuple[Command, ...]) -> str:
 def _version(version: Version, builds: list[Build], *, opened: bool) -> str:
     chips = "".join(f'<span class="chip">{escape(word)}</span>' for word in _words(version, builds))
     newest = max((build.number for build in builds), key=lambda number: number.value)
-    alike = grouped(builds, lambda build: (build.target, build.level, build.variant)).values()
+    alike = grouped(builds, lambda build: (build.target, build.id.variant)).values()
     inner = "".join(_build(first, older) for first, *older in alike)
     start = f'<details class="version" id="{escape(str(version))}"{" open" if opened else ""}>'
     head = f'<b>{escape(str(version))}</b>{chips}<span class="day dim small">{_day(newest)}</span>'
@@ -135,8 +135,8 @@ def _build(build: Build, older: Sequence[Build]) -> str:
     """The newest build of its kind, with all its files, and where those before it are."""
     floor = f"{build.target.floor[0]}.{build.target.floor[1]}"
     libc = "glibc" if build.target.libc is LibcFamily.GLIBC else "musl"
-    marks = [build.variant] if build.variant else []
-    marks += [f"x86-64-v{build.level}"] if build.level > 1 else []
+    marks = [*build.id.variant.words]
+    marks += [f"x86-64-v{build.target.level}"] if build.target.level > 1 else []
     chips = "".join(f'<span class="chip">{escape(mark)}</span>' for mark in marks)
     origin = "built from source" if build.origin == "make" else "repaired from somebody else's build"
     made = f"{origin} with {build.toolchain}" if build.toolchain else origin

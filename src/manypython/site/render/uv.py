@@ -35,10 +35,7 @@ def _runs(built: Target, there: Target) -> bool:
 
 def key(build: Build) -> str:
     """What uv calls it: ``cpython-3.13.5+freethreaded-linux-x86_64_v3-gnu``."""
-    variant = f"+{build.variant}" if build.variant else ""
-    level = f"_v{build.level}" if build.level > 1 else ""
-    target = build.target
-    return f"cpython-{build.version}{variant}-linux-{target.architecture}{level}-{target.libc.abi}"
+    return build.id.uv_key
 
 
 def _list(index: Index, builds: Iterable[Build], best: Callable[[Iterable[Build]], Build]) -> bytes:
@@ -53,7 +50,7 @@ def _plain_first(builds: Iterable[Build]) -> list[Build]:
     for, and of several the newest, be it ``x86_64_v4``.
     """
     known = list(builds)
-    plain = {_version(build) for build in known if build.level == 1}
+    plain = {_version(build) for build in known if build.target.level == 1}
     return [build for build in known if _version(build) in plain]
 
 
@@ -68,7 +65,7 @@ def _entry(index: Index, build: Build) -> dict[str, Any]:
         "name": "cpython",
         "arch": {
             "family": str(build.target.architecture),
-            "variant": f"v{build.level}" if build.level > 1 else None,
+            "variant": f"v{build.target.level}" if build.target.level > 1 else None,
         },
         "os": "linux",
         "libc": build.target.libc.abi,
