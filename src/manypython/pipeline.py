@@ -18,9 +18,9 @@ from manypython.archives.members import Member
 from manypython.archives.read import unpack
 from manypython.archives.write import BEST, Effort
 from manypython.compile import builder
-from manypython.compile import toolchains as toolchain
-from manypython.compile.method import Method, buildable, opened
+from manypython.compile.method import Method, buildable
 from manypython.compile.sources import FetchedSource, fetch
+from manypython.compile.toolchains.zig import zig_folder
 from manypython.elf.policies import Policies
 from manypython.elf.reading import is_elf
 from manypython.model.errors import AuditError, OutputError, TreeError, VerifyError
@@ -109,15 +109,13 @@ def make(spec: Spec, target: Target | None, method: Method, options: Options) ->
     writable(options.dist, "--dist")
     writable(options.cache, "--cache-dir")
     host_tools.require_clock(catalogue().build.epoch)
-    tools = set() if method.image else {tool for each in recipes for tool in each.host_tools}
-    tools |= {"gcc", "g++"} if method.toolchain == "gcc" and not method.image else set()
+    tools = method.compiler.host_tools({tool for each in recipes for tool in each.host_tools})
     host_tools.require(tools, install=options.install_host_tools, reporter=options.reporter)
     _prepare(wanted, options)
     built = build(recipes, wanted, method, options)
     prefix = Tree.open(built.builds[recipe.name].prefix)
     search = tuple(each.prefix / "lib" for each in built.builds.values())
-    # what zig targets is promised; what GCC made of this machine or an image is found
-    promised = wanted if method.toolchain == "zig" else target
+    promised = wanted if method.compiler.promises else target
     compiling = Tree.open(built.native[recipe.name].prefix) if built.native else None
     with repaired(
         prefix,
@@ -155,17 +153,19 @@ def build(recipes: tuple[Recipe, ...], target: Target, method: Method, options: 
             offline=options.offline,
         )
 
-    with opened(
-        method, target, cache=options.cache, offline=options.offline, reporter=options.reporter
-    ) as compiler:
+    with method.compiler.opened(
+        target, cache=options.cache, offline=options.offline, reporter=options.reporter
+    ) as toolchain:
         epoch = options.number.epoch
-        site = builder.Site(compiler, options.cache, epoch, options.reporter, options.jobs, method.profile)
+        site = builder.Site(toolchain, options.cache, epoch, options.reporter, options.jobs, method.profile)
         native: dict[str, builder.Built] = {}
-        if compiler.native is not None:
-            native = builder.build_all(recipes, get, replace(site, toolchain=compiler.native))
+        if toolchain.native is not None:
+            native = builder.build_all(recipes, get, replace(site, toolchain=toolchain.native))
             site = replace(site, native=native)
             recipes = tuple(crossed(each, target) for each in recipes)
-        return Built(builder.build_all(recipes, get, site), f"{compiler.title}, {method.profile}", native)
+        return Built(
+            builder.build_all(recipes, get, site), f"{toolchain.title}, {method.profile.name}", native
+        )
 
 
 @contextmanager
@@ -450,7 +450,7 @@ def _insist_built(found: AuditReport, search: tuple[Path, ...]) -> None:
 def _build_paths(options: Options, built: Built) -> tuple[str, ...]:
     """Folders that no file may name: this machine's, and those of the machine that built a part."""
     there = (path for each in built.builds.values() for path in each.build_paths)
-    return tuple(dict.fromkeys((str(options.cache), str(toolchain.zig_folder()), *there)))
+    return tuple(dict.fromkeys((str(options.cache), str(zig_folder()), *there)))
 
 
 def _scratch(cache: Path) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from manypython.compile.toolchains import zig_folder
+from manypython.compile.toolchains.zig import zig_folder
 from manypython.elf.patching import patch, patchelf
 from manypython.folders import cache_home
 

@@ -35,13 +35,15 @@ from dataclasses import replace
 from pathlib import Path
 from manypython import pipeline
 from manypython.compile.container import Engine
+from manypython.compile.images import images
 from manypython.compile.method import Method, buildable
+from manypython.compile.toolchains.gcc import ImageGcc
 from manypython.model.errors import ManypythonError
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 cache, sources, engine, base, names, *more = sys.argv[1:]
-method = Method("gcc", image="manylinux_2_31", engine=Engine(engine), base=base)
+method = Method(ImageGcc(images()["manylinux_2_31"], Engine(engine), base))
 options = pipeline.Options(
     Path(cache), Path(cache), Reporter(), 2, catalogue().build, source_dir=Path(sources), offline="offline" in more
 )

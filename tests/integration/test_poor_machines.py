@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from manypython.compile.toolchains import zig_folder
+from manypython.compile.toolchains.zig import zig_folder
 from manypython.model.target import DEFAULT_TARGET
 from manypython.verify.controls import by_program
 from manypython.verify.report import Check

@@ -23,7 +23,7 @@ from sites import FAULTS, Handler, MadeSite, Server, interpreter
 
 from manypython import process
 from manypython.archives.members import Member
-from manypython.compile.toolchains import zig_folder
+from manypython.compile.toolchains.zig import zig_folder
 from manypython.folders import cache_home
 from manypython.site import keys
 from manypython.store import settings

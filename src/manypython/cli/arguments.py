@@ -8,7 +8,9 @@ from typing import Any
 
 from manypython.compile.container import Engine
 from manypython.compile.images import images
-from manypython.compile.steps import Profile
+from manypython.compile.toolchains.base import PROFILES, QUICK, Compiler
+from manypython.compile.toolchains.gcc import HostGcc
+from manypython.compile.toolchains.zig import Zig
 from manypython.model.errors import ManypythonError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, Architecture, LibcFamily, Target
@@ -57,6 +59,9 @@ TREE: Argument = (
     "tree",
     {"metavar": "TREE", "type": Path, "help": "folder with bin/ and lib/python3.X/"},
 )
+COMPILERS: dict[str, type[Compiler]] = {kind.name: kind for kind in (Zig, HostGcc)}
+"""Those of this machine, by name."""
+
 PREFIX: Argument = (
     "prefix",
     {
@@ -84,13 +89,13 @@ TARGET_FOUND: Argument = (
 METHOD: tuple[Argument, ...] = (
     (
         "--toolchain",
-        {"choices": ["zig", "gcc"], "help": "compiler (default zig, embedded; gcc: this machine's)"},
+        {"choices": [*COMPILERS], "help": "compiler (default zig, embedded; gcc: this machine's)"},
     ),
     (
         "--profile",
         {
-            "choices": [profile.value for profile in Profile],
-            "default": Profile.QUICK.value,
+            "choices": [*PROFILES],
+            "default": QUICK.name,
             "help": "release: PGO and LTO, with gcc or in an image (default quick: neither)",
         },
     ),

@@ -7,11 +7,14 @@ import os
 
 from manypython import pipeline
 from manypython.cli import arguments as a
+from manypython.cli.arguments import COMPILERS
 from manypython.cli.options import as_json, options
 from manypython.compile.container import Engine
 from manypython.compile.images import images
 from manypython.compile.method import Method
-from manypython.compile.steps import Profile
+from manypython.compile.toolchains.base import PROFILES
+from manypython.compile.toolchains.gcc import ImageGcc
+from manypython.compile.toolchains.zig import Zig
 from manypython.model.errors import TreeError, UsageError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, Target
@@ -56,15 +59,13 @@ def _method(arguments: argparse.Namespace) -> Method:
     for option in ("engine", "base"):
         if getattr(arguments, option) and not image:
             raise UsageError(f"--{option} goes with --in", remedy=f"add --in, one of {', '.join(images())}")
-    if image and named == "zig":
+    if image and named not in (None, ImageGcc.name):
         raise UsageError("--in builds with the image's own GCC", remedy="leave out --toolchain")
-    return Method(
-        toolchain=named or ("gcc" if image else "zig"),
-        profile=Profile(arguments.profile),
-        image=image,
-        engine=Engine(arguments.engine) if arguments.engine else None,
-        base=arguments.base,
-    )
+    profile = PROFILES[arguments.profile]
+    if image:
+        engine = Engine(arguments.engine) if arguments.engine else None
+        return Method(ImageGcc(images()[image], engine, arguments.base), profile)
+    return Method(COMPILERS[named or Zig.name](), profile)
 
 
 def repair(arguments: argparse.Namespace) -> int:

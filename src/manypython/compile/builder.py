@@ -22,7 +22,7 @@ from filelock import FileLock
 from manypython import process
 from manypython.compile import cpython, steps
 from manypython.compile.sources import FetchedSource
-from manypython.compile.toolchains import Toolchain
+from manypython.compile.toolchains.base import QUICK, Profile, Toolchain
 from manypython.model.errors import BuildError, OutputError, RecipeError
 from manypython.model.tree import NEUTRAL_PREFIX
 from manypython.progress import Reporter
@@ -62,13 +62,13 @@ class Site:
     epoch: int
     reporter: Reporter
     jobs: int
-    profile: steps.Profile = steps.Profile.QUICK
+    profile: Profile = QUICK
     native: Mapping[str, Built] = field(default_factory=dict)
     """The same builds for this machine, where these are for another one."""
 
-    def profile_of(self, recipe: Recipe) -> steps.Profile:
+    def profile_of(self, recipe: Recipe) -> Profile:
         """A library has one way to be built; only the interpreter is trained."""
-        return self.profile if recipe.build == "cpython" else steps.Profile.QUICK
+        return self.profile if recipe.build == "cpython" else QUICK
 
 
 def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[Built], site: Site) -> str:
@@ -84,7 +84,7 @@ def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[Built], site: Sit
         "source": sha256,
         "dependencies": sorted(built.key for built in (*dependencies, *native_of(recipe, site))),
         "toolchain": site.toolchain.identity,
-        "profile": site.profile_of(recipe),
+        "profile": site.profile_of(recipe).name,
         "epoch": site.epoch,
         "revisions": [steps.REVISIONS[name] for name in ("every build", recipe.build)],
     }

@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from manypython.compile.steps import Profile, Workshop
+from manypython.compile.steps import Workshop
 from manypython.model.errors import BuildError
 from manypython.model.tree import NEUTRAL_PREFIX, Tree
 from manypython.recipes.catalogue import required_modules
@@ -77,23 +77,26 @@ def build(shop: Workshop) -> None:
     libraries = shop.native or shop.dependencies
     loader = f"{libraries}/lib:{shop.environment().get('LD_LIBRARY_PATH', '')}".rstrip(":")
     settings["LD_LIBRARY_PATH"] = loader
-    release = shop.profile is Profile.RELEASE
+    profile = shop.profile
     shop.run(
         "./configure",
         f"--prefix={NEUTRAL_PREFIX}",
         f"--with-openssl={shop.dependencies}",
         *shop.recipe.arguments,
         *((f"--with-build-python={Tree.open(shop.native).executable}",) if shop.native else ()),
-        *(("--enable-optimizations", "--with-lto") if release else ()),
+        *(("--enable-optimizations",) if profile.pgo else ()),
+        *(("--with-lto",) if profile.lto else ()),
         env=settings,
     )
     # a test that fails under the training is no reason to throw the training away; whether
     # there was one is looked at afterwards
-    task = ("PROFILE_TASK=-m test --pgo --timeout=600 || true",) if release else ()
+    task = ("PROFILE_TASK=-m test --pgo --timeout=600 || true",) if profile.pgo else ()
     # position-independent, so that the same objects make the interpreter and libpython
     shop.run("make", f"-j{shop.jobs}", "CFLAGSFORSHARED=-fPIC", *task, env=settings)
-    if release:
-        _check_training(shop)
+    if profile.pgo:
+        _insist_trained(shop)
+    if profile.lto:
+        _insist_optimised(shop)
     shop.run(
         "make",
         "install",
@@ -139,32 +142,42 @@ def _libpython(shop: Workshop, settings: dict[str, str]) -> None:
     (prefix / "lib" / name).symlink_to(f"{name}.1.0")
 
 
-def _check_training(shop: Workshop) -> None:
-    """See that profiles were written and read, and that files were optimised together.
+def _insist_trained(shop: Workshop) -> None:
+    """See that profiles were written and read.
 
     configure chooses the flags by the basename of ``$CC``; with a wrong one they are empty,
     the training runs, make succeeds, and nothing came of it.
     """
-    profile = (shop.source / _TRAINED).with_suffix(".gcda")
+    profile = (shop.source / _TRAINED).with_suffix(shop.toolchain.training)
     makefile = (shop.source / "Makefile").read_text(encoding="utf-8")
-    compiled = [
-        line
-        for line in shop.log.read_text(errors="replace").splitlines()
-        if line.endswith(_TRAINED) and " -c " in line
-    ]
     flags = re.search(r"^PGO_PROF_USE_FLAG=[ \t]*(\S+)", makefile, re.MULTILINE)
-    facts = {
-        f"no profile {profile.name} was written": not (profile.is_file() and profile.stat().st_size),
-        "the Makefile has no PGO_PROF_USE_FLAG": flags is None,
-        f"{_TRAINED} was not compiled with its profile": not (
-            flags and compiled and flags[1] in compiled[-1]
-        ),
-        f"{_TRAINED} was not compiled for LTO": not (compiled and "-flto" in compiled[-1]),
-    }
-    wrong = [fact for fact, holds in facts.items() if holds]
-    if wrong:
+    compiled = _compiled(shop)
+    _insist(
+        shop,
+        {
+            f"no profile {profile.name} was written": not (profile.is_file() and profile.stat().st_size),
+            "the Makefile has no PGO_PROF_USE_FLAG": flags is None,
+            f"{_TRAINED} was not compiled with its profile": not (flags and flags[1] in compiled),
+        },
+    )
+
+
+def _insist_optimised(shop: Workshop) -> None:
+    """See that files were compiled to be optimised together."""
+    _insist(shop, {f"{_TRAINED} was not compiled for LTO": "-flto" not in _compiled(shop)})
+
+
+def _compiled(shop: Workshop) -> str:
+    """The last command that compiled the file whose training matters most; empty where none did."""
+    lines = shop.log.read_text(errors="replace").splitlines()
+    return next((line for line in reversed(lines) if line.endswith(_TRAINED) and " -c " in line), "")
+
+
+def _insist(shop: Workshop, facts: dict[str, bool]) -> None:
+    if wrong := [fact for fact, holds in facts.items() if holds]:
         raise BuildError(
-            f"building {shop.recipe.title}: the release profile had no effect: {'; '.join(wrong)}",
+            f"building {shop.recipe.title}: the {shop.profile.name} profile had no effect: "
+            + "; ".join(wrong),
             remedy="see what the log says of the training (`-m test --pgo`)",
             log=shop.log,
         )

@@ -9,11 +9,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from manypython import process
-from manypython.compile.toolchains import Toolchain
+from manypython.compile.toolchains.base import Profile, Toolchain
 from manypython.model.errors import BuildError, ContainerError, OutputError
 from manypython.model.tree import NEUTRAL_PREFIX
 from manypython.progress import Step
@@ -21,14 +20,6 @@ from manypython.recipes.model import Recipe
 
 _FULL = "No space left on device"
 _RELEVANT = ("error:", "Error ", "undefined", "fatal", "not found", "cannot")
-
-
-class Profile(StrEnum):
-    """How much work the compiler puts into the interpreter."""
-
-    QUICK = "quick"
-    RELEASE = "release"
-    """Trained (PGO) and optimised across files (LTO): three times the time."""
 
 
 @dataclass(frozen=True)

@@ -290,7 +290,7 @@ def _target(settings: Settings) -> Target | None:
 
 
 def _level(target: Target | None) -> int:
-    return host.level() if target is None else 1
+    return host.level() if target is None else target.level
 
 
 @contextlib.contextmanager

@@ -28,7 +28,6 @@ RECEIPT = "share/manypython/installed.json"
 _FOLDER = re.compile(BUILD)
 _FLOORS = {"gnu": (2, 17), "musl": (1, 2)}
 """Of each C library, where the name says none."""
-_ABIS = {"manylinux": "gnu", "musllinux": "musl"}
 _STAGES = {"a": 0, "b": 1, "rc": 2, None: 3}
 
 
@@ -256,10 +255,11 @@ def _released(wanted: Request) -> Callable[[Installed], bool]:
 def _fits(each: Installed, target: str) -> bool:
     """Whether it runs here, or on the target that is named."""
     if target:
-        machine, _, policy = target.partition("-")
-        family, _, floor = policy.partition("_")
-        same = (each.architecture, each.abi) == (machine, _ABIS.get(family))
-        return same and each.floor <= tuple(map(int, floor.split("_")))
+        from manypython.model.target import Target
+
+        wanted = Target.parse(target)
+        same = (each.architecture, each.abi) == (wanted.architecture, wanted.libc.abi)
+        return same and each.floor <= wanted.floor and each.level <= wanted.level
     if each.architecture != os.uname().machine or (each.level > 1 and each.level > _level()):
         return False
     # floors of two C libraries cannot be compared: musl's 1.2 is not older than glibc's 2.17

@@ -19,7 +19,7 @@ from pathlib import Path
 from manypython import probe as inside
 from manypython import process
 from manypython.archives.members import sha256
-from manypython.compile.toolchains import zig_folder
+from manypython.compile.toolchains.zig import zig_folder
 from manypython.model.errors import HostToolError
 from manypython.model.target import Architecture
 from manypython.verify.report import Check

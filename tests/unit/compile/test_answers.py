@@ -7,8 +7,10 @@ import pytest
 
 from manypython import process
 from manypython.compile import cpython
-from manypython.compile import toolchains as toolchain
-from manypython.compile.steps import Profile, Workshop
+from manypython.compile.steps import Workshop
+from manypython.compile.toolchains import zig as zig_module
+from manypython.compile.toolchains.base import QUICK, Toolchain
+from manypython.compile.toolchains.zig import zig
 from manypython.model.errors import BuildError
 from manypython.model.target import Target
 from manypython.progress import Step
@@ -32,11 +34,11 @@ def prefix(root: Path, header: str) -> Path:
 
 def shop(folder: Path, header: str) -> Workshop:
     prefix(folder / "out/install", header)
-    compiler = toolchain.Toolchain("zig", "1", "", ARM, (), "", (), (), ())
+    compiler = Toolchain("zig", "1", "", ARM, (), "", (), (), ())
     return Workshop(
         recipe=catalogue().recipes["cpython-3.13.5"], toolchain=compiler, source=folder, dependencies=folder,
         destination=folder / "out", log=folder / "log", step=cast("Step", None), jobs=1, epoch=0,
-        profile=Profile.QUICK, native=None,
+        profile=QUICK, native=None,
     )  # fmt: skip
 
 
@@ -58,12 +60,12 @@ def test_what_another_machine_has_otherwise_is_no_fault(tmp_path: Path) -> None:
 def test_a_driver_links_a_random_stack_guard_where_the_guard_is_a_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(toolchain, "zig_folder", lambda: tmp_path / "zig folder")
+    monkeypatch.setattr(zig_module, "zig_folder", lambda: tmp_path / "zig folder")
     (tmp_path / "zig folder").mkdir()
     program = tmp_path / "zig folder/zig"
     program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     program.chmod(0o755)
-    drivers = dict(toolchain.zig(ARM, tmp_path / "a cache").drivers)
+    drivers = dict(zig(ARM, tmp_path / "a cache").drivers)
     words = {
         ("a.o", "-o", "a"): True,
         ("-shared", "a.c", "-o", "a.so"): True,
@@ -76,5 +78,5 @@ def test_a_driver_links_a_random_stack_guard_where_the_guard_is_a_variable(
         said = process.run((drivers["CC"], *asked)).output.splitlines()
         assert said[-1].endswith("guard.c") is linked, (asked, said)
         assert not linked or "random_guard" in Path(said[-1]).read_text()
-    other = toolchain.zig(Target.parse("x86_64-manylinux_2_17"), tmp_path / "a cache")
+    other = zig(Target.parse("x86_64-manylinux_2_17"), tmp_path / "a cache")
     assert "guard" not in Path(dict(other.drivers)["CC"]).read_text()

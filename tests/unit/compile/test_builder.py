@@ -8,7 +8,8 @@ import pytest
 
 from manypython import host_tools
 from manypython.compile import builder, steps
-from manypython.compile import toolchains as toolchain
+from manypython.compile.toolchains.base import RELEASE, Toolchain
+from manypython.compile.toolchains.zig import zig
 from manypython.host_tools import missing, require
 from manypython.model.errors import HostToolError
 from manypython.model.target import DEFAULT_TARGET, Target
@@ -18,9 +19,7 @@ from manypython.recipes.catalogue import catalogue
 QUIET = Reporter(quiet=True)
 
 
-TOOLS = toolchain.Toolchain(
-    "zig", "1", "", DEFAULT_TARGET, (("CC", "/x/clang"),), "/x:/bin", ("-n",), ("-a",), ("-b",)
-)
+TOOLS = Toolchain("zig", "1", "", DEFAULT_TARGET, (("CC", "/x/clang"),), "/x:/bin", ("-n",), ("-a",), ("-b",))
 
 
 def key(**changes: Any) -> str:
@@ -54,7 +53,7 @@ def test_no_folder_is_in_the_digest() -> None:
 
 
 def test_only_the_interpreter_is_trained() -> None:
-    release = {"profile": steps.Profile.RELEASE}
+    release = {"profile": RELEASE}
     assert key(**release) == key()
     assert key(name="cpython-3.13.5", **release) != key(name="cpython-3.13.5")
 
@@ -65,7 +64,7 @@ def test_a_digest_is_the_same_on_every_machine_and_python() -> None:
 
 
 def test_a_zig_toolchain_has_drivers_of_one_word(tmp_path: Path) -> None:
-    tools = toolchain.zig(DEFAULT_TARGET, tmp_path)
+    tools = zig(DEFAULT_TARGET, tmp_path)
     driver = Path(dict(tools.drivers)["CC"])
     assert driver.name == "clang"
     assert "-target x86_64-linux-gnu.2.17" in driver.read_text()

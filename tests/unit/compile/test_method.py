@@ -3,8 +3,11 @@ from __future__ import annotations
 import pytest
 
 from manypython.compile import method
+from manypython.compile.images import images
 from manypython.compile.method import Method, buildable
-from manypython.compile.steps import Profile
+from manypython.compile.toolchains import gcc
+from manypython.compile.toolchains.base import RELEASE
+from manypython.compile.toolchains.gcc import HostGcc, ImageGcc
 from manypython.model.errors import UsageError
 from manypython.model.target import DEFAULT_TARGET, Architecture, Target
 
@@ -17,37 +20,41 @@ POLICIES = (
 X86 = Architecture.X86_64
 
 
+def inside(image: str) -> Method:
+    return Method(ImageGcc(images()[image]))
+
+
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """This test's machine is x86_64 with glibc 2.36, whatever it runs on."""
     monkeypatch.setattr(method, "native_architecture", lambda: X86)
-    monkeypatch.setattr(method.os, "confstr", lambda _: "glibc 2.36")
+    monkeypatch.setattr(gcc.os, "confstr", lambda _: "glibc 2.36")
 
 
 def test_zig_promises_and_gcc_finds_out() -> None:
     if DEFAULT_TARGET.architecture is X86:
         assert buildable(None, Method(), POLICIES) == DEFAULT_TARGET
         with pytest.raises(UsageError, match="aarch64-manylinux_2_17 cannot be built"):
-            buildable(Target.parse("aarch64-manylinux_2_17"), Method("gcc"), POLICIES)
+            buildable(Target.parse("aarch64-manylinux_2_17"), Method(HostGcc()), POLICIES)
     assert (
         str(buildable(Target.parse("aarch64-manylinux_2_17"), Method(), POLICIES)) == "aarch64-manylinux_2_17"
     )
-    assert str(buildable(None, Method("gcc"), POLICIES)) == "x86_64-manylinux_2_36"
-    inside = Method("gcc", image="manylinux_2_31")
-    assert str(buildable(None, inside, POLICIES)) == "x86_64-manylinux_2_31"
+    assert str(buildable(None, Method(HostGcc()), POLICIES)) == "x86_64-manylinux_2_36"
+    image = inside("manylinux_2_31")
+    assert str(buildable(None, image, POLICIES)) == "x86_64-manylinux_2_31"
     newer = Target.parse("x86_64-manylinux_2_34")
-    assert str(buildable(newer, inside, POLICIES)) == "x86_64-manylinux_2_31", "the target is for the audit"
+    assert str(buildable(newer, image, POLICIES)) == "x86_64-manylinux_2_31", "the target is for the audit"
 
 
 @pytest.mark.parametrize(
     ("target", "chosen", "fact", "remedy"),
     [
-        (None, Method(profile=Profile.RELEASE), "zig has no profile runtime", "--in"),
-        ("x86_64-manylinux_2_17", Method("gcc", image="manylinux_2_28"), "manylinux_2_28 builds for glibc 2.28", "older image"),
-        ("x86_64-manylinux_2_28", Method("gcc"), "GCC of this machine builds for glibc 2.36", "zig"),
-        ("aarch64-manylinux_2_28", Method("gcc", image="manylinux_2_28"), "cannot be built on this machine", "own architecture"),
+        (None, Method(profile=RELEASE), "zig has no profile runtime", "--in"),
+        ("x86_64-manylinux_2_17", inside("manylinux_2_28"), "manylinux_2_28 builds for glibc 2.28", "older image"),
+        ("x86_64-manylinux_2_28", Method(HostGcc()), "GCC of this machine builds for glibc 2.36", "zig"),
+        ("aarch64-manylinux_2_28", inside("manylinux_2_28"), "cannot be built on this machine", "own architecture"),
         ("x86_64-musllinux_1_2", Method(), "cannot be built on this machine", "manylinux policy"),
-        (None, Method("gcc", image="musllinux_1_2"), "cannot be proved on this machine", "newer machine"),
+        (None, inside("musllinux_1_2"), "cannot be proved on this machine", "newer machine"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_built_is_refused_before_anything_is(
@@ -60,6 +67,6 @@ def test_what_cannot_be_built_is_refused_before_anything_is(
 
 
 def test_an_image_newer_than_this_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(method.os, "confstr", lambda _: "glibc 2.31")
+    monkeypatch.setattr(gcc.os, "confstr", lambda _: "glibc 2.31")
     with pytest.raises(UsageError, match=r"manylinux_2_34 makes cannot be proved .* glibc 2.31"):
-        buildable(None, Method("gcc", image="manylinux_2_34"), POLICIES)
+        buildable(None, inside("manylinux_2_34"), POLICIES)

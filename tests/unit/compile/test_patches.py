@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from manypython.compile import builder, cpython
-from manypython.compile import toolchains as toolchain
+from manypython.compile.toolchains import zig
 from manypython.model.errors import BuildError, RecipeError
 from manypython.recipes.catalogue import catalogue
 from manypython.recipes.model import Patch
@@ -37,7 +37,7 @@ def test_getpath_is_changed_where_it_is_known_and_refused_elsewhere(tmp_path: Pa
 
 def test_line_speeds_are_the_kernels() -> None:
     """Python's own termios on this machine, whose glibc is older than 2.42 or has the codes as well."""
-    lines = [line.split() for line in toolchain._termios().splitlines() if line.startswith("#define B")]
+    lines = [line.split() for line in zig._termios().splitlines() if line.startswith("#define B")]
     codes = {name: int(value, 8) for _, name, value in lines}
     assert codes["B9600"] == 0o15
     assert codes["B115200"] == 0o10002

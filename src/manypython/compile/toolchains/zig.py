@@ -1,23 +1,20 @@
-"""A toolchain: the compiler a build uses, as data every build step can read."""
+"""zig: clang, lld and any glibc from 2.17 in one Python package; the embedded toolchain."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import shlex
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib import metadata, util
 from pathlib import Path
 
-from manypython import process
-from manypython.compile.container import Container, Inside
+from manypython.compile.toolchains.base import STANDARD_PATH, VARIABLES, Compiler, Toolchain
 from manypython.model.errors import HostToolError
-from manypython.model.target import Architecture, Target, native_architecture
-
-_STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_VARIABLES = ("CC", "CXX", "AR", "RANLIB")
-
+from manypython.model.target import Architecture, LibcFamily, Target, native_architecture
+from manypython.progress import Reporter
 
 _SPEEDS = (
     0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400,
@@ -79,47 +76,23 @@ def _termios() -> str:
     return "\n".join((*lines, "# define NCC 8", "#endif", ""))
 
 
-@dataclass(frozen=True)
-class Toolchain:
-    """A C and C++ compiler for one target, and the flags it cannot do without."""
+class Zig(Compiler):
+    """The embedded toolchain: no compiler, no container and no root is needed."""
 
-    name: str
-    """``zig`` or ``gcc``."""
-    version: str
-    place: str
-    """What else decides its bytes: where it runs and what is installed there; no path."""
-    target: Target
-    drivers: tuple[tuple[str, str], ...]
-    """``CC``, ``CXX``, ``AR``, ``RANLIB``: single words, for configure looks at their basename."""
-    path: str
-    """``PATH`` of a build; each driver's basename is found there too."""
-    needed: tuple[str, ...]
-    """Flags that even the test programs of configure scripts want."""
-    cflags: tuple[str, ...]
-    ldflags: tuple[str, ...]
-    environment: tuple[tuple[str, str], ...] = ()
-    container: Container | None = None
-    """Where its programs run; None: on this machine."""
-    headers: str = ""
-    """Digest of the source text that it adds to what it is given."""
-    folders: tuple[str, ...] = ()
-    """Where it stands: folders that what it makes may name. No part of its identity."""
-    native: Toolchain | None = None
-    """The compiler for this machine, where what the other makes does not run here."""
+    name = title = "zig"
+    pgo = lto = False
+    crosses = promises = True
 
-    @property
-    def identity(self) -> str:
-        """What a build's digest says of its compiler; no path of this machine in it."""
-        return (
-            f"{self.name} {self.version} {self.place} {self.target} "
-            f"{self.needed} {self.cflags} {self.ldflags}{self.headers}"
-        )
+    def lowest(self, native: Architecture) -> Target:
+        """Glibc 2.17, the oldest whose headers and symbols it has that we verify on."""
+        return Target(native, LibcFamily.GLIBC, LibcFamily.GLIBC.usual_floor)
 
-    @property
-    def title(self) -> str:
-        """What an archive says of it: ``gcc 10.2.1, manylinux_2_31``."""
-        place = self.place.partition(" ")[0]
-        return f"{self.name} {self.version}{', ' + place if place else ''}"
+    @contextmanager
+    def opened(
+        self, target: Target, *, cache: Path, offline: bool, reporter: Reporter
+    ) -> Iterator[Toolchain]:
+        """Its drivers, written into the cache."""
+        yield zig(target, cache)
 
 
 def zig(target: Target, cache: Path) -> Toolchain:
@@ -157,8 +130,8 @@ def zig(target: Target, cache: Path) -> Toolchain:
         version,
         "",
         target,
-        tuple((variable, str(folder / driver)) for variable, driver in zip(_VARIABLES, drivers, strict=True)),
-        path=f"{folder}:{_STANDARD_PATH}",
+        tuple((variable, str(folder / driver)) for variable, driver in zip(VARIABLES, drivers, strict=True)),
+        path=f"{folder}:{STANDARD_PATH}",
         needed=(
             # zig turns undefined behaviour into a trap unless told otherwise
             "-fno-sanitize=undefined",
@@ -175,65 +148,6 @@ def zig(target: Target, cache: Path) -> Toolchain:
         folders=(str(zig_folder()),),
         headers=hashlib.sha256((compiling + _termios() + linking + guard).encode()).hexdigest()[:12],
         native=zig(replace(target, architecture=here), cache) if here and not target.runs_here else None,
-    )
-
-
-def host_gcc(target: Target) -> Toolchain:
-    """GCC of this machine: what it makes wants this machine's glibc or a newer one.
-
-    Args:
-        target: of this machine.
-
-    Raises:
-        HostToolError: it does not run.
-    """
-    try:
-        version = process.run(("gcc", "-dumpfullversion")).output.strip()
-    except process.ProgramError as error:
-        raise HostToolError(f"gcc cannot be run: {error.result.output.strip()}") from None
-    system = platform.freedesktop_os_release()
-    place = f"{system.get('ID', 'linux')}-{system.get('VERSION_ID', '')}"
-    return _gcc(target, version, place, path=_STANDARD_PATH)
-
-
-def container_gcc(target: Target, name: str, container: Container, inside: Inside) -> Toolchain:
-    """GCC of a container.
-
-    Args:
-        target: what the image promises.
-        name: the image's, ``manylinux_2_31``.
-        container: where it runs.
-        inside: what was found there.
-    """
-    loader = (("LD_LIBRARY_PATH", inside.loader_path),) if inside.loader_path else ()
-    return _gcc(
-        target, inside.compiler, f"{name} {inside.packages}",
-        path=inside.path, environment=loader, container=container,
-    )  # fmt: skip
-
-
-def _gcc(  # noqa: PLR0913
-    target: Target,
-    version: str,
-    place: str,
-    *,
-    path: str,
-    environment: tuple[tuple[str, str], ...] = (),
-    container: Container | None = None,
-) -> Toolchain:
-    return Toolchain(
-        "gcc",
-        version,
-        place,
-        target,
-        tuple(zip(_VARIABLES, ("gcc", "g++", "ar", "ranlib"), strict=True)),
-        path,
-        needed=(),
-        cflags=("-fPIC", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2"),
-        # a libgcc_s.so.1 would have to be grafted for a handful of functions
-        ldflags=("-static-libgcc", "-Wl,-z,relro,-z,now", "-Wl,-s"),
-        environment=environment,
-        container=container,
     )
 
 
