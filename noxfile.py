@@ -83,7 +83,8 @@ def _host(word: str, scratch: Path) -> Path | None:
 def tools(session: nox.Session) -> None:
     """Run the quick tests of all other tools that take an interpreter from a site."""
     session.install("-e", ".[build]", *TESTS)
-    session.run("pytest", "tests/integration", "-m", "tools and not slow", *session.posargs)
+    two = ("-n", "2", "--dist", "loadfile")  # a file's tests often have one server or one folder
+    session.run("pytest", *two, "tests/integration", "-m", "tools and not slow", *session.posargs)
 
 
 @nox.session
