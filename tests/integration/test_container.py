@@ -33,7 +33,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from manypython import pipeline
+from manypython.compile.building import Origins, build
 from manypython.compile.container import Engine
 from manypython.compile.images import images
 from manypython.compile.method import Method, buildable
@@ -41,16 +41,17 @@ from manypython.compile.toolchains.gcc import ImageGcc
 from manypython.model.errors import ManypythonError
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
+from manypython.run import Run
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 cache, sources, engine, base, names, *more = sys.argv[1:]
 method = Method(ImageGcc(images()["manylinux_2_31"], Engine(engine), base))
-options = pipeline.Options(
-    Path(cache), Path(cache), Reporter(), 2, catalogue().build, source_dir=Path(sources), offline="offline" in more
-)
+run, origins = Run(Path(cache), Reporter(), 2), Origins(Path(sources), "offline" in more)
 wrong = {"arguments": ("--nonsense",)} if "wrong" in more else {}
 recipes = tuple(replace(catalogue().recipes[name], **wrong) for name in names.split(","))
 try:
-    print(*(built.key for built in pipeline.build(recipes, buildable(None, method, ()), method, options).builds.values()))
+    target = buildable(None, method, ())
+    built = build(recipes, target, method, run, origins=origins, epoch=catalogue().build.epoch)
+    print(*(entry.key for entry in built.entries.values()))
 except ManypythonError as error:
     print(error.message, "log:", error.log, file=sys.stderr)
     sys.exit(error.exit_code)

@@ -8,9 +8,12 @@ from packaging.version import Version
 
 from manypython.model.identifier import BuildNumber
 from manypython.model.target import DEFAULT_TARGET
-from manypython.model.tree import Tree, VerifiedTree
+from manypython.model.tree import Tree
 from manypython.pack.facts import Facts, GraftFact, SourceFact
+from manypython.verify.report import VerifyReport
+from manypython.verify.verified import VerifiedTree
 
+NOTHING = VerifyReport(())
 FACTS = Facts(
     implementation="cpython",
     version="3.13.5",
@@ -36,9 +39,14 @@ FACTS = Facts(
 )
 
 
-def make_tree(root: Path) -> VerifiedTree:
+def verified(tree: Tree, report: VerifyReport = NOTHING) -> VerifiedTree:
+    """A tree on which nothing was tried, unless the report says so."""
+    return VerifiedTree(tree, DEFAULT_TARGET, report)
+
+
+def make_tree(root: Path) -> Tree:
     (root / "bin").mkdir(parents=True)
     (root / "bin/python3.13").write_text("#!/bin/sh\n")
     (root / "bin/python3.13").chmod(0o755)
     (root / "bin/python3").symlink_to("python3.13")
-    return VerifiedTree(Tree(root, Version("3.13.5"), ""))
+    return Tree(root, Version("3.13.5"), "")

@@ -8,7 +8,8 @@ import os
 from manypython import pipeline
 from manypython.cli import arguments as a
 from manypython.cli.arguments import COMPILERS
-from manypython.cli.options import as_json, options
+from manypython.cli.options import as_json, output_of, run_of
+from manypython.compile.building import Origins
 from manypython.compile.container import Engine
 from manypython.compile.images import images
 from manypython.compile.method import Method
@@ -26,14 +27,18 @@ from manypython.repair.audit import AuditReport, require
 from manypython.repair.audit import audit as audited
 from manypython.repair.edits import Plan, plan_as_json
 from manypython.repair.graft import plan_graft
-from manypython.repair.relocate import origins, plan_relocate
+from manypython.repair.relocate import origins as places_of
+from manypython.repair.relocate import plan_relocate
 
 
 def make(arguments: argparse.Namespace) -> int:
     """Build a CPython release."""
-    method, chosen = _method(arguments), options(arguments)
-    _insist_made(arguments.spec, arguments.target or DEFAULT_TARGET, chosen.number)
-    return _show_made(arguments, pipeline.make(arguments.spec, arguments.target, method, chosen))
+    method, output = _method(arguments), output_of(arguments)
+    _insist_made(arguments.spec, arguments.target or DEFAULT_TARGET, output.number)
+    origins = Origins(arguments.source_dir, arguments.offline)
+    run = run_of(arguments)
+    made = pipeline.make(arguments.spec, arguments.target, method, run, origins=origins, output=output)
+    return _show_made(arguments, made)
 
 
 def _insist_made(spec: Spec, target: Target, number: BuildNumber) -> None:
@@ -71,14 +76,18 @@ def _method(arguments: argparse.Namespace) -> Method:
 def repair(arguments: argparse.Namespace) -> int:
     """Make archives of a prefix that somebody else built."""
     search = tuple(arguments.search)
-    made = pipeline.repair(arguments.prefix, arguments.target, options(arguments), search)
+    made = pipeline.repair(
+        arguments.prefix, arguments.target, run_of(arguments), output_of(arguments), search
+    )
     return _show_made(arguments, made)
 
 
 def pack(arguments: argparse.Namespace) -> int:
     """Make archives of a tree."""
     tree = Tree.open(arguments.tree)
-    return _show_made(arguments, pipeline.pack_tree(tree, arguments.target, options(arguments)))
+    return _show_made(
+        arguments, pipeline.pack_tree(tree, arguments.target, run_of(arguments), output_of(arguments))
+    )
 
 
 def _show_made(arguments: argparse.Namespace, made: pipeline.Made) -> int:
@@ -147,7 +156,7 @@ def graft(arguments: argparse.Namespace) -> int:
 def _audited(arguments: argparse.Namespace, tree: Tree, target: Target | None = None) -> AuditReport:
     """A tree's audit; a tree without sysconfig data stood nowhere else."""
     try:
-        stood = origins(tree)
+        stood = places_of(tree)
     except TreeError:
         stood = ()
     return audited(tree, target=target, search=tuple(arguments.search), origins=stood)

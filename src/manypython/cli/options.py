@@ -8,12 +8,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from manypython import pipeline
 from manypython.archives.write import BEST, FAST
 from manypython.cli.arguments import STDOUT
 from manypython.folders import CACHE, cache_home
+from manypython.pipeline import Output
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
+from manypython.run import Run
 
 
 def cache(arguments: argparse.Namespace) -> Path:
@@ -31,23 +32,22 @@ def reporter(arguments: argparse.Namespace) -> Reporter:
     return Reporter(cache(arguments) / "timings.json", quiet=_given(arguments, "json") in (True, STDOUT))
 
 
-def options(arguments: argparse.Namespace, dist: Path | None = None) -> pipeline.Options:
-    """The pipeline's options.
-
-    Args:
-        arguments: as parsed.
-        dist: where archives go, for commands without ``--dist``.
-    """
-    return pipeline.Options(
-        cache=cache(arguments),
-        dist=(dist or arguments.dist).absolute(),
-        reporter=reporter(arguments),
-        jobs=max(1, _given(arguments, "jobs") or os.cpu_count() or 1),
-        number=_given(arguments, "build_number") or catalogue().build,
-        source_dir=_given(arguments, "source_dir"),
-        offline=bool(_given(arguments, "offline")),
+def run_of(arguments: argparse.Namespace) -> Run:
+    """What every stage is told."""
+    return Run(
+        cache(arguments),
+        reporter(arguments),
+        max(1, _given(arguments, "jobs") or os.cpu_count() or 1),
         install_host_tools=bool(_given(arguments, "install_host_tools")),
-        effort=FAST if _given(arguments, "fast") else BEST,
+    )
+
+
+def output_of(arguments: argparse.Namespace) -> Output:
+    """Which archives are written, and where."""
+    return Output(
+        arguments.dist.absolute(),
+        _given(arguments, "build_number") or catalogue().build,
+        FAST if _given(arguments, "fast") else BEST,
     )
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from manypython import files, pipeline
 from manypython.cli import arguments as a
 from manypython.cli.arguments import STDOUT
-from manypython.cli.options import as_json, cache, options, reporter
+from manypython.cli.options import as_json, cache, reporter, run_of
 from manypython.model.errors import UsageError, VerifyError
 from manypython.verify import roots
 from manypython.verify.page import page
@@ -20,12 +20,12 @@ from manypython.verify.report import as_text, show, title
 
 def verify(arguments: argparse.Namespace) -> int:
     """Prove a tree or an archive portable."""
-    given = options(arguments, Path())
+    run = run_of(arguments)
     chosen = roots.select(arguments.root)
     tests = _tests(arguments)
-    with pipeline.opened_tree(arguments.tree, given) as tree:
-        report, done = pipeline.examined(tree, arguments.target, given, chosen, tests)
-    heading = title(done.tree, done.target)
+    with pipeline.opened_tree(arguments.tree, run) as tree:
+        report, repaired = pipeline.verify(tree, arguments.target, run, chosen, tests)
+    heading = title(repaired.tree, repaired.target)
     for path, text in ((arguments.html, page(heading, report)), (arguments.json, as_text(report))):
         if path == STDOUT:
             print(text)
@@ -36,7 +36,7 @@ def verify(arguments: argparse.Namespace) -> int:
     if report.failures:
         raise VerifyError(
             f"{arguments.tree}: {len(report.failures)} of {len(report.checks)} checks failed",
-            log=pipeline.written(report, done, given),
+            log=pipeline.written(report, repaired, run),
         )
     return 0
 

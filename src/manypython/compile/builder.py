@@ -32,7 +32,7 @@ _BUILD_PATHS = "build-paths.json"
 
 
 @dataclass(frozen=True)
-class Built:
+class CacheEntry:
     """One finished build in the cache."""
 
     recipe: Recipe
@@ -63,7 +63,7 @@ class Site:
     reporter: Reporter
     jobs: int
     profile: Profile = QUICK
-    native: Mapping[str, Built] = field(default_factory=dict)
+    native: Mapping[str, CacheEntry] = field(default_factory=dict)
     """The same builds for this machine, where these are for another one."""
 
     def profile_of(self, recipe: Recipe) -> Profile:
@@ -71,7 +71,7 @@ class Site:
         return self.profile if recipe.build == "cpython" else QUICK
 
 
-def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[Built], site: Site) -> str:
+def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[CacheEntry], site: Site) -> str:
     """The digest of everything that decides a build's bytes: declared facts, no code and no path.
 
     So it is the same for each Python that the tool runs on, and a cache can be shared.
@@ -91,7 +91,7 @@ def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[Built], site: Sit
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def native_of(recipe: Recipe, site: Site) -> tuple[Built, ...]:
+def native_of(recipe: Recipe, site: Site) -> tuple[CacheEntry, ...]:
     """What this machine must be able to run to cross-build a recipe: CPython wants itself (PEP 720)."""
     if recipe.build != "cpython" or recipe.name not in site.native:
         return ()
@@ -107,7 +107,7 @@ def build_all(
     recipes: tuple[Recipe, ...],
     fetch: Callable[[Recipe], FetchedSource],
     site: Site,
-) -> dict[str, Built]:
+) -> dict[str, CacheEntry]:
     """Build recipes in dependency order, independent ones side by side.
 
     Args:
@@ -121,11 +121,11 @@ def build_all(
     Raises:
         BuildError: one failed; those that ran beside it are ended.
     """
-    done: dict[str, Built] = {}
+    done: dict[str, CacheEntry] = {}
     names = {recipe.name for recipe in recipes}
     waiting = list(recipes)
     with concurrent.futures.ThreadPoolExecutor(max(1, min(2, site.jobs))) as pool:
-        running: dict[concurrent.futures.Future[Built], Recipe] = {}
+        running: dict[concurrent.futures.Future[CacheEntry], Recipe] = {}
         try:
             while waiting or running:
                 for recipe in [r for r in waiting if {*r.needs} & names <= done.keys()]:
@@ -143,9 +143,9 @@ def build_all(
     return done
 
 
-def _closure(recipe: Recipe, done: Mapping[str, Built]) -> tuple[Built, ...]:
+def _closure(recipe: Recipe, done: Mapping[str, CacheEntry]) -> tuple[CacheEntry, ...]:
     """Everything a recipe needs, also what its needs need, in a fixed order."""
-    found: dict[str, Built] = {}
+    found: dict[str, CacheEntry] = {}
     for name in recipe.needs:
         if name in done:
             for built in (*_closure(done[name].recipe, done), done[name]):
@@ -156,13 +156,13 @@ def _closure(recipe: Recipe, done: Mapping[str, Built]) -> tuple[Built, ...]:
 def _fetch_and_build(
     recipe: Recipe,
     fetch: Callable[[Recipe], FetchedSource],
-    needed: tuple[Built, ...],
+    needed: tuple[CacheEntry, ...],
     site: Site,
-) -> Built:
+) -> CacheEntry:
     source = fetch(recipe)
     key = key_of(recipe, source.sha256, needed, site)
     label = f"{recipe.title}-{key[:16]}"
-    built = Built(recipe, source, key, site.cache / "builds" / label)
+    built = CacheEntry(recipe, source, key, site.cache / "builds" / label)
     if built.folder.is_dir():
         return built
     try:
@@ -179,7 +179,7 @@ def _fetch_and_build(
     return built
 
 
-def _build(built: Built, needed: tuple[Built, ...], site: Site) -> None:
+def _build(built: CacheEntry, needed: tuple[CacheEntry, ...], site: Site) -> None:
     recipe, label = built.recipe, built.folder.name
     log = site.cache / "logs" / f"{label}.log"
     log.unlink(missing_ok=True)
@@ -248,7 +248,7 @@ def _tidy(shop: steps.Workshop) -> None:
         )
 
 
-def stage(needed: Iterable[Built], folder: Path) -> Path:
+def stage(needed: Iterable[CacheEntry], folder: Path) -> Path:
     """Merge what was installed by several builds into one ``include/`` and ``lib/``."""
     for name in ("include", "lib"):
         (folder / name).mkdir(parents=True)

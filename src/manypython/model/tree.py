@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NewType
 
 from packaging.version import Version
 
@@ -136,10 +135,6 @@ class Tree:
         """``cp313``, with ``t`` for a free-threaded build; ``pp39``."""
         word = "pp" if self.implementation == "pypy" else "cp"
         return f"{word}{self.version.major}{self.version.minor}{self.threaded}"
-
-
-VerifiedTree = NewType("VerifiedTree", Tree)
-"""A tree that proved portable. Only ``verify`` makes one, only ``pack`` takes one."""
 
 
 def _version(root: Path, name: str) -> Version:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -15,11 +16,13 @@ from manypython.archives.members import Member, below, complete, of_folder, sha2
 from manypython.model.build_id import ArtifactName, BuildId, Variant
 from manypython.model.grammar import DEBUG, THREADING
 from manypython.model.target import Target
-from manypython.model.tree import Tree, VerifiedTree
+from manypython.model.tree import Tree
 from manypython.pack import pybi
 from manypython.pack.facts import LICENSES, SHARE, Facts
 from manypython.progress import Reporter
+from manypython.repair.prune import tests_of
 from manypython.verify.report import VerifyReport
+from manypython.verify.verified import VerifiedTree
 
 _TOP = "python"
 
@@ -35,10 +38,9 @@ class Artifact:
 
 
 def pack(  # noqa: PLR0913  (what, its facts, where, and how)
-    tree: VerifiedTree,
+    verified: VerifiedTree,
     facts: Facts,
     *,
-    report: VerifyReport | None = None,
     tests: tuple[Member, ...] = (),
     dist: Path,
     reporter: Reporter,
@@ -50,9 +52,8 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
     The standard library's tests, where there are some, get a ``.tar.gz`` of their own.
 
     Args:
-        tree: what is packed; it is only read.
+        verified: what is packed; it is only read. Its proof is told beside the archives, not inside them.
         facts: what the archives say of themselves.
-        report: what was tried on the tree; it is told beside the archives, not inside them.
         tests: members to be laid over the tree.
         dist: the folder they go to.
         reporter: told what is written.
@@ -62,6 +63,7 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
     Raises:
         OutputError: the folder cannot be written.
     """
+    tree = verified.tree
     # a tree that was unpacked from an archive keeps what that said of it
     plain = complete((*own_files(facts), *of_folder(tree.root)))
     layered = below(_TOP, plain)
@@ -90,7 +92,7 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
         )
     stem = str(replace(name, suffix=".zip")).removesuffix(".zip")
     told = next(member for member in plain if str(member.name) == f"{SHARE}/manypython.json")
-    files.write_text(dist / f"{stem}.json", _beside(told.read().decode(), report))
+    files.write_text(dist / f"{stem}.json", _beside(told.read().decode(), verified.report))
     return artifacts
 
 
@@ -106,10 +108,16 @@ def identity(tree: Tree, facts: Facts) -> BuildId:
     )
 
 
-def _beside(told: str, report: VerifyReport | None) -> str:
+def tests_members(prefix: Tree) -> tuple[Member, ...]:
+    """The standard library's tests of a prefix that we built, as they are."""
+    return tuple(
+        Member(PurePosixPath(path.relative_to(prefix.root)), path, executable=os.access(path, os.X_OK))
+        for path in tests_of(prefix)
+    )
+
+
+def _beside(told: str, report: VerifyReport) -> str:
     """The facts as they stand inside, and how the tree was proved."""
-    if report is None:
-        return told
     return json.dumps(json.loads(told) | {"verify": report.proof()}, indent=1, sort_keys=True) + "\n"
 
 

@@ -3,58 +3,44 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Mapping
 from pathlib import Path
 
-from manypython.compile.builder import Built
+from manypython.compile.builder import CacheEntry
+from manypython.compile.building import Built
 from manypython.model.identifier import BuildNumber
-from manypython.model.target import Target
-from manypython.model.tree import Tree
 from manypython.pack.facts import Facts, GraftFact, SourceFact
 from manypython.recipes.model import Recipe
-from manypython.repair.edits import Plan, plan_as_json
+from manypython.repair.edits import plan_as_json
 from manypython.repair.graft import Graft
+from manypython.repair.portable import Repaired
 
 _LICENSE_LIMIT = 200_000
 """Characters of one licence text."""
 
 
-def collect(  # noqa: PLR0913  (each is a fact of its own)
-    tree: Tree,
-    target: Target,
-    policy: str,
-    *,
-    build: BuildNumber,
-    grafts: tuple[Graft, ...],
-    plan: Plan,
-    built: Mapping[str, Built],
-    toolchain: str,
-) -> Facts:
+def collect(repaired: Repaired, number: BuildNumber, built: Built | None) -> Facts:
     """The facts of an archive.
 
     Args:
-        tree: what is packed.
-        target: what it was proved for.
-        policy: the lowest platform tag it meets.
-        build: the build number.
-        grafts: the libraries that were brought in.
-        plan: every edit that was made.
-        built: what it was built from; empty for a prefix that somebody else built.
-        toolchain: what built it, and how; empty likewise.
+        repaired: what is packed.
+        number: the build number.
+        built: what it was built from; None for a prefix that somebody else built.
     """
-    owners = {soname: each.recipe for each in built.values() for soname in each.recipe.provides}
+    entries = built.entries if built else {}
+    owners = {soname: entry.recipe for entry in entries.values() for soname in entry.recipe.provides}
+    tree = repaired.tree
     return Facts(
         version=str(tree.version),
         implementation=tree.implementation,
         python_tag=tree.python_tag,
-        target=target,
-        policy=policy,
-        build=build,
+        target=repaired.target,
+        policy=repaired.report.policy,
+        build=number,
         origin="make" if built else "repair",
-        toolchain=toolchain,
-        sources=tuple(_source(each) for _, each in sorted(built.items())),
-        grafts=tuple(_graft(graft, owners.get(graft.soname)) for graft in grafts),
-        plan=tuple(plan_as_json(plan)),
+        toolchain=built.toolchain if built else "",
+        sources=tuple(_source(entry) for _, entry in sorted(entries.items())),
+        grafts=tuple(_graft(graft, owners.get(graft.soname)) for graft in repaired.grafts),
+        plan=tuple(plan_as_json(repaired.plan)),
     )
 
 
@@ -63,8 +49,8 @@ def _graft(graft: Graft, owner: Recipe | None) -> GraftFact:
     return GraftFact(name, version, graft.soname, str(graft.path), graft.sha256)
 
 
-def _source(built: Built) -> SourceFact:
-    recipe, source = built.recipe, built.source
+def _source(entry: CacheEntry) -> SourceFact:
+    recipe, source = entry.recipe, entry.source
     name = "cpython" if recipe.build == "cpython" else recipe.name
     return SourceFact(
         name,

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from manypython import probe as inside
 from manypython import process
 from manypython.model.errors import ManypythonError, VerifyError
-from manypython.model.tree import Tree, VerifiedTree, spreads
+from manypython.model.tree import Tree, spreads
 from manypython.probe import packages
 from manypython.repair.audit import AuditReport, require
 from manypython.verify import controls, foreign, roots, surroundings
@@ -23,11 +23,10 @@ from manypython.verify.hardening import weaknesses
 from manypython.verify.report import HERE, Check, VerifyReport, failed, probed, skipped
 from manypython.verify.scan import scan
 from manypython.verify.scratch import Scratch, readable, scratch
+from manypython.verify.verified import first
 
 _OLD = roots.ROOTS["glibc-2.17"]
 """Tried in any case: the oldest that a target of ours promises."""
-_SHOWN = 20
-"""Findings named one by one."""
 _ENVIRONMENTS = 300_000_000
 """Bytes that virtual environments and what is built in them may take."""
 _FIRST = "first/python"
@@ -42,11 +41,14 @@ class Trial:
     """What the checks are told."""
 
     subject: Subject
-    report: AuditReport
-    forbidden: tuple[str, ...]
     scratch: Scratch
     chosen: tuple[roots.Root, ...]
     """Foreign roots that come afterwards."""
+
+    @property
+    def report(self) -> AuditReport:
+        """The tree's audit against its target, as it stands now."""
+        return self.subject.repaired.report
 
     @property
     def folder(self) -> Path:
@@ -59,29 +61,19 @@ class Trial:
         return self.folder / "inside"
 
 
-def examine(
-    subject: Subject,
-    report: AuditReport,
-    forbidden: tuple[str, ...],
-    chosen: tuple[roots.Root, ...] = (),
-    *,
-    install: bool = False,
-) -> VerifyReport:
+def examine(subject: Subject, chosen: tuple[roots.Root, ...] = ()) -> VerifyReport:
     """Try everything on a tree. The tree itself is only read.
 
     Args:
         subject: what is to be proved.
-        report: its audit against the target, as it stands now.
-        forbidden: absolute folders that no file may name (build paths, the old prefix).
         chosen: foreign roots to try it in; a glibc 2.17 is tried in any case.
-        install: install the host programs that roots are made with (as root).
 
     Raises:
         OutputError: there is no folder to try it in.
     """
     room = roots.disk_bytes(subject.tree.root) + _ENVIRONMENTS
     with subject.reporter.step("verify"), scratch(room, subject.cache) as place:
-        trial = Trial(subject, report, forbidden, place, chosen)
+        trial = Trial(subject, place, chosen)
         programs = Path(inside.__file__).parent
         shutil.copytree(programs, trial.programs, ignore=shutil.ignore_patterns("__pycache__"))
         readable(trial.programs)
@@ -98,9 +90,7 @@ def examine(
                 fact = f"{subject.target.architecture} programs run in foreign roots only"
                 running = (skipped("moved", "start", fact), *_old_glibc(trial, subject.tree))
             checks += sum((future.result() for future in reading), ()) + running
-    return VerifyReport(
-        (*checks, *foreign.examine(subject, chosen, surroundings.SURROUNDINGS, install=install))
-    )
+    return VerifyReport((*checks, *foreign.examine(subject, chosen, surroundings.SURROUNDINGS)))
 
 
 def _run_here(trial: Trial, pool: ThreadPoolExecutor) -> Checks:
@@ -119,19 +109,6 @@ def _run_here(trial: Trial, pool: ThreadPoolExecutor) -> Checks:
         untried = (skipped("read-only", "as nobody", trial.scratch.why),)
         return checks + untried
     return checks + _timed("read-only", "unchanged", lambda: _unchanged(before, second.root))
-
-
-def proved(tree: Tree, proof: VerifyReport) -> VerifiedTree:
-    """A tree with its proof.
-
-    Raises:
-        VerifyError: something did not hold; each is named with its fact.
-    """
-    if proof.failures:
-        facts = [f"  {fact}" for fact in _first(tuple(check.told for check in proof.failures))]
-        count = f"{len(proof.failures)} of {len(proof.checks)} checks failed"
-        raise VerifyError(f"{tree.name} {tree.version} did not prove portable, {count}:\n" + "\n".join(facts))
-    return VerifiedTree(tree)
 
 
 def _place(trial: Trial) -> tuple[str, Checks]:
@@ -184,7 +161,7 @@ def _audit(trial: Trial) -> str:
 
 
 def _scan(trial: Trial) -> str:
-    _none(scan(trial.subject.tree, trial.forbidden, _unneeded(trial)))
+    _none(scan(trial.subject.tree, trial.subject.repaired.forbidden, _unneeded(trial)))
     return "no build path, no old prefix"
 
 
@@ -216,13 +193,7 @@ def _hardening(trial: Trial) -> str:
 
 def _none(found: tuple[str, ...]) -> None:
     if found:
-        raise VerifyError("; ".join(_first(found)))
-
-
-def _first(facts: tuple[str, ...]) -> tuple[str, ...]:
-    """The first findings, and how many more there are."""
-    left = len(facts) - _SHOWN
-    return (*facts[:_SHOWN], f"{left} more") if left > 0 else facts
+        raise VerifyError("; ".join(first(found)))
 
 
 def _probe(
@@ -315,7 +286,8 @@ def _old_glibc(trial: Trial, tree: Tree) -> Checks:
     """The whole probe on a real glibc 2.17, where the target says it runs there."""
     if _OLD in trial.chosen:  # tried later, and more of it
         return ()
-    subject = replace(trial.subject, tree=tree)
+    repaired = replace(trial.subject.repaired, tree=tree)
+    subject = replace(trial.subject, repaired=repaired)
     root, why = _OLD, surroundings.works()
     if not why or foreign.refused(root, subject.target):
         return foreign.examine(subject, (root,), (surroundings.PLAIN,))

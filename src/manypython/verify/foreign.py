@@ -12,6 +12,8 @@ from manypython.model.errors import ManypythonError
 from manypython.model.target import LibcFamily, Target
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
+from manypython.repair.portable import Repaired
+from manypython.run import Run
 from manypython.verify import controls, emulation, roots
 from manypython.verify.report import Check, failed, probed, skipped
 from manypython.verify.roots import Root
@@ -22,24 +24,43 @@ from manypython.verify.surroundings import PLAIN, PROBE, Surrounding, command
 class Subject:
     """What is proved, and with what."""
 
-    tree: Tree
-    target: Target
+    repaired: Repaired
     probing: tuple[str, ...]
-    """What ``inside/probe.py`` is told: its kind, and the modules that must be there."""
+    """What ``probe/probe.py`` is told: its kind, and the modules that must be there."""
     ours: bool
     """Whether we compiled it, and not somebody else."""
-    cache: Path
-    """Where roots are kept."""
-    reporter: Reporter
-    jobs: int
+    run: Run
+
+    @property
+    def tree(self) -> Tree:
+        """What is tried."""
+        return self.repaired.tree
+
+    @property
+    def target(self) -> Target:
+        """What it promises to run on."""
+        return self.repaired.target
+
+    @property
+    def cache(self) -> Path:
+        """Where roots are kept."""
+        return self.run.cache
+
+    @property
+    def reporter(self) -> Reporter:
+        """Told what is tried."""
+        return self.run.reporter
+
+    @property
+    def jobs(self) -> int:
+        """Surroundings side by side."""
+        return self.run.jobs
 
 
 def examine(
     subject: Subject,
     chosen: tuple[Root, ...],
     surroundings: tuple[Surrounding, ...],
-    *,
-    install: bool = False,
 ) -> tuple[Check, ...]:
     """Run the probe in each root and surrounding. A root that cannot be made is a failure.
 
@@ -47,7 +68,6 @@ def examine(
         subject: what is proved.
         chosen: the roots.
         surroundings: tried in each of them, ``subject.jobs`` side by side.
-        install: install the host programs that roots are made with (as root).
     """
     tried = tuple(each for each in surroundings if subject.ours or not each.own)
 
@@ -58,7 +78,7 @@ def examine(
             for rows in pool.map(lambda job: one(*job), jobs):
                 yield from rows
 
-    return in_each(subject, chosen, "root", work, install=install)
+    return in_each(subject, chosen, "root", work)
 
 
 def in_each(
@@ -66,8 +86,6 @@ def in_each(
     chosen: Iterable[Root],
     where: str,
     work: Callable[[Root, Path], Iterable[Check]],
-    *,
-    install: bool = False,
 ) -> tuple[Check, ...]:
     """Do something in each root that the target promises to run in.
 
@@ -76,10 +94,10 @@ def in_each(
         chosen: the roots; made where they are not there yet.
         where: what is done, for the report.
         work: does it, given a root and its folder.
-        install: install the host programs that roots are made with (as root).
     """
     checks: list[Check] = []
     machine, reporter = subject.target.architecture, subject.reporter
+    install = subject.run.install_host_tools
     for root in chosen:
         if why := refused(root, subject.target):
             checks.append(skipped(where, "start", why, root.name))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from packaging.version import Version
-from samples_of_pack import FACTS, make_tree
+from samples_of_pack import FACTS, NOTHING, make_tree, verified
 
 from manypython.archives.read import unpack
 from manypython.model.build_id import ArtifactName
@@ -20,7 +20,7 @@ from manypython.verify.report import Check, VerifyReport
 
 def test_three_wrappings_of_one_tree(tmp_path: Path) -> None:
     artifacts = pack(
-        make_tree(tmp_path / "t"),
+        verified(make_tree(tmp_path / "t")),
         FACTS,
         dist=tmp_path / "dist",
         reporter=Reporter(quiet=True),
@@ -60,7 +60,7 @@ def test_the_zip_has_a_true_record(tmp_path: Path) -> None:
     for name in ("a,b.txt", 'say "so".txt', 'it\'s, "odd".txt'):
         (tree.root / name).write_text(name)
     artifacts = pack(
-        tree,
+        verified(tree),
         FACTS,
         dist=tmp_path / "dist",
         reporter=Reporter(quiet=True),
@@ -98,7 +98,7 @@ def test_an_unwritable_dist_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):
         pack(
-            make_tree(tmp_path / "t"),
+            verified(make_tree(tmp_path / "t")),
             FACTS,
             dist=tmp_path / "file/x",
             reporter=Reporter(quiet=True),
@@ -109,8 +109,8 @@ def test_an_unwritable_dist_is_named(tmp_path: Path) -> None:
 def test_how_it_was_proved_is_told_beside_the_archives(tmp_path: Path) -> None:
     report = VerifyReport((Check("this machine", "moved", "prefix", ok=True, detail="", seconds=1.0),))
     tree, dists = make_tree(tmp_path / "t"), (tmp_path / "a", tmp_path / "b")
-    for dist, told in zip(dists, (report, None), strict=True):
-        pack(tree, FACTS, report=told, dist=dist, reporter=Reporter(quiet=True), jobs=1)
+    for dist, told in zip(dists, (report, NOTHING), strict=True):
+        pack(verified(tree, told), FACTS, dist=dist, reporter=Reporter(quiet=True), jobs=1)
     beside, bare = (json.loads(next(dist.glob("*.json")).read_text()) for dist in dists)
     assert beside == {**bare, "verify": {"passed": 1, "roots": ["this machine"], "not_tried": []}}
     sums = [[path.read_text() for path in sorted(dist.glob("*.sha256"))] for dist in dists]

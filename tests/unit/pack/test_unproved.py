@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from samples_of_pack import FACTS, make_tree
+from samples_of_pack import FACTS, make_tree, verified
 
 from manypython.model.errors import OutputError
-from manypython.model.tree import Tree, VerifiedTree
+from manypython.model.tree import Tree
 from manypython.pack import pack
 from manypython.pack.facts import told_origin
 from manypython.pack.unproved import forget, keep, place
@@ -32,8 +32,7 @@ def test_the_tree_is_kept_with_its_facts_and_its_report_beside_it(tmp_path: Path
 
 def test_what_is_kept_packs_to_the_same_bytes(tmp_path: Path) -> None:
     def packed(tree: Tree, name: str) -> list[str]:
-        proved = VerifiedTree(tree)
-        made = pack(proved, FACTS, dist=tmp_path / name, reporter=Reporter(quiet=True), jobs=1)
+        made = pack(verified(tree), FACTS, dist=tmp_path / name, reporter=Reporter(quiet=True), jobs=1)
         return [artifact.sha256 for artifact in made]
 
     before = packed(make_tree(tmp_path / "a"), "first")

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
+import pytest
 from rich.console import Console
+from samples_of_pack import make_tree, verified
 
+from manypython.model.errors import VerifyError
 from manypython.verify.page import page
 from manypython.verify.report import Check, VerifyReport, failed, probed, show, skipped, summary
 
@@ -64,3 +68,12 @@ def test_the_report_in_short() -> None:
         "roots": ["this machine", "debian-12"],
         "not_tried": ["debian-12: loaded_from: no /proc to read it from"],
     }
+
+
+def test_there_is_no_verified_tree_without_a_proof(tmp_path: Path) -> None:
+    tree = make_tree(tmp_path / "t")
+    assert verified(tree).tree is tree
+    with pytest.raises(
+        VerifyError, match=r"did not prove portable, 1 of 1 checks failed:\n.*tls: no certificate"
+    ):
+        verified(tree, VerifyReport((failed("moved", "tls", "no certificate"),)))

@@ -10,6 +10,8 @@ from manypython.model.errors import HostToolError, UsageError
 from manypython.model.target import Architecture, Target
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
+from manypython.repair.portable import Repaired
+from manypython.run import Run
 from manypython.verify import emulation, foreign, roots
 from manypython.verify.roots import ROOTS
 from manypython.verify.surroundings import PLAIN
@@ -74,7 +76,8 @@ def test_a_machine_that_cannot_be_emulated_is_a_failure_in_each_root(
     other = "aarch64" if os.uname().machine == "x86_64" else "x86_64"
     target = Target.parse(f"{other}-manylinux_2_17")
     tree = Tree(tmp_path, Version("3.13.5"), "")
-    subject = foreign.Subject(tree, target, ("full",), ours=True, cache=tmp_path, reporter=QUIET, jobs=1)
+    repaired = Repaired(tree, target, None, ())  # type: ignore[arg-type]  (no check comes so far)
+    subject = foreign.Subject(repaired, ("full",), ours=True, run=Run(tmp_path, QUIET, 1))
     checks = foreign.examine(subject, tuple(ROOTS.values()), (PLAIN,))
     assert [check.root for check in checks] == list(ROOTS)
     assert all(not check.ok and "has no emulator" in check.detail for check in checks)

@@ -1,0 +1,109 @@
+"""Every library and the interpreter: from their sources, or from the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from manypython.compile import builder
+from manypython.compile.builder import CacheEntry
+from manypython.compile.method import Method
+from manypython.compile.sources import FetchedSource, fetch
+from manypython.compile.toolchains.zig import zig_folder
+from manypython.model.target import Target
+from manypython.model.tree import Tree
+from manypython.recipes.cross import crossed
+from manypython.recipes.model import Recipe
+from manypython.run import Run
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Where sources may come from."""
+
+    source_dir: Path | None = None
+    """A folder of archives, looked in before upstream is asked."""
+    offline: bool = False
+
+
+@dataclass(frozen=True)
+class Built:
+    """What building leaves: every library and the interpreter, and what built them."""
+
+    entries: dict[str, CacheEntry]
+    """By the recipe's name, the interpreter last."""
+    toolchain: str
+    """For people: ``gcc 10.2.1, manylinux_2_31, release``."""
+    native: dict[str, CacheEntry]
+    """The same for this machine, where it cannot run the others without an emulator."""
+
+    @property
+    def prefix(self) -> Tree:
+        """The interpreter as it was installed."""
+        return _last(self.entries)
+
+    @property
+    def compiling(self) -> Tree | None:
+        """An interpreter of the same version that this machine runs; None: its own."""
+        return _last(self.native) if self.native else None
+
+    @property
+    def search(self) -> tuple[Path, ...]:
+        """Folders of the libraries."""
+        return tuple(entry.prefix / "lib" for entry in self.entries.values())
+
+    def build_paths(self, cache: Path) -> tuple[str, ...]:
+        """Folders that no file may name: this machine's, and those of the machine that built a part.
+
+        Args:
+            cache: folder of the cache here.
+        """
+        there = (path for entry in self.entries.values() for path in entry.build_paths)
+        return tuple(dict.fromkeys((str(cache), str(zig_folder()), *there)))
+
+
+def _last(entries: dict[str, CacheEntry]) -> Tree:
+    return Tree.open(list(entries.values())[-1].prefix)
+
+
+def build(  # noqa: PLR0913  (what, for what, how, and with what)
+    recipes: tuple[Recipe, ...],
+    target: Target,
+    method: Method,
+    run: Run,
+    *,
+    origins: Origins,
+    epoch: int,
+) -> Built:
+    """Fetch and build recipes, or take them from the cache.
+
+    Args:
+        recipes: dependencies first, the interpreter last.
+        target: what ``buildable`` said.
+        method: how they are built.
+        run: cache, progress, jobs.
+        origins: of the sources.
+        epoch: ``SOURCE_DATE_EPOCH``, seconds.
+
+    Raises:
+        SourceError: a source cannot be had.
+        BuildError: a build failed.
+    """
+
+    def get(recipe: Recipe) -> FetchedSource:
+        return fetch(
+            recipe, run.cache, reporter=run.reporter, source_dir=origins.source_dir, offline=origins.offline
+        )
+
+    with method.compiler.opened(
+        target, cache=run.cache, offline=origins.offline, reporter=run.reporter
+    ) as toolchain:
+        site = builder.Site(toolchain, run.cache, epoch, run.reporter, run.jobs, method.profile)
+        native: dict[str, CacheEntry] = {}
+        if toolchain.native is not None:
+            native = builder.build_all(recipes, get, replace(site, toolchain=toolchain.native))
+            site = replace(site, native=native)
+            recipes = tuple(crossed(each, target) for each in recipes)
+        entries = builder.build_all(recipes, get, site)
+    in_order = {recipe.name: entries[recipe.name] for recipe in recipes}
+    return Built(in_order, f"{toolchain.title}, {method.profile.name}", native)
