@@ -65,7 +65,7 @@ def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
         ManypythonError: with ``message``, ``remedy`` and ``exit_code``; see ``manypython.model.errors``.
     """
     from manypython.store import settings as known  # noqa: PLC0415  (importing manypython takes no time)
-    from manypython.store.installed import obtained  # noqa: PLC0415
+    from manypython.store.obtain import obtain  # noqa: PLC0415
 
     settings = known.read(
         {
@@ -80,4 +80,4 @@ def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
 
         return Lines(say) if say else Silent()
 
-    return obtained((spec,), settings, reporter, upgrade=upgrade)[0]
+    return obtain((spec,), settings, reporter, upgrade=upgrade)[0]

@@ -22,6 +22,7 @@ from run import say
 
 from manypython.index import host, model
 from manypython.index.model import Index
+from manypython.index.reading import parse
 from manypython.index.select import select
 from manypython.model.identifier import Spec
 from manypython.site import keys
@@ -55,7 +56,7 @@ def served(folder: Path, dist: Path) -> Iterator[tuple[str, str, Index]]:
         url = serving.stdout.readline().split()[1]
         subprocess.run([*publish, "--base-url", url], check=True, capture_output=True)
         try:
-            yield url, keys.fingerprint(site), Index.parse((site / "index.json").read_bytes(), "index.json")
+            yield url, keys.fingerprint(site), parse((site / "index.json").read_bytes(), "index.json")
         finally:
             serving.terminate()
 

@@ -34,7 +34,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from manypython.compile.building import Origins, build
-from manypython.compile.container import Engine
+from manypython.compile.engine import Engine
 from manypython.compile.images import images
 from manypython.compile.method import Method, buildable
 from manypython.compile.toolchains.gcc import ImageGcc

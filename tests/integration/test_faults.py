@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import manypython
-from manypython.index.model import Index
+from manypython.index.reading import parse
 from manypython.site import keys
 from manypython.store import installed
 from manypython.store import trees as store
@@ -135,7 +135,7 @@ def check_site(site: Path) -> bool:
     """See that whatever a site names is there with the right bytes; whether it names anything."""
     if not (site / "index.json").exists():
         return False
-    index = Index.parse((site / "index.json").read_bytes(), "index")
+    index = parse((site / "index.json").read_bytes(), "index")
     for build in index.builds:
         for file in build.files:
             data = (site / file.path).read_bytes()
@@ -226,7 +226,7 @@ def mounted(folder: Path, *words: str) -> Iterator[Path]:
 
 
 def test_a_disk_that_gets_full_at_each_tenth_of_the_way(site: Path, tmp_path: Path) -> None:
-    (build,) = Index.parse((site / "index.json").read_bytes(), "index").builds
+    (build,) = parse((site / "index.json").read_bytes(), "index").builds
     packed = build.file(".zip")
     assert packed is not None
     needed = packed.size + packed.unpacked

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import stat
+import struct
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +44,35 @@ FAST = Effort(deflate=5, zstd=9)
 
 def tar_gz(path: Path, members: tuple[Member, ...], epoch: int, effort: Effort = BEST) -> None:
     """Write a ``.tar.gz``; its header has neither a name nor the time of day."""
-    with (
-        whole(path) as file,
-        gzip.GzipFile("", "wb", effort.deflate, cast("IO[bytes]", _Sink(file)), mtime=epoch) as packed,
-    ):
+    with whole(path) as file:
+        packed = _Gzip(file, epoch, effort.deflate)
         _tar(packed, members, epoch)
+        packed.close()
+
+
+class _Gzip:
+    """One member of gzip (RFC 1952).
+
+    ``gzip.GzipFile`` has a buffer between, since 3.12: where the disk is full it tries again when nobody can
+    be told any more, and 3.14 complains of that on standard error.
+    """
+
+    def __init__(self, file: IO[bytes], epoch: int, level: int) -> None:
+        self._file = file
+        self._deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._crc = self._size = 0
+        hint = {zlib.Z_BEST_COMPRESSION: 2, zlib.Z_BEST_SPEED: 4}.get(level, 0)
+        file.write(struct.pack("<4BI2B", 0x1F, 0x8B, 8, 0, epoch, hint, 255))
+
+    def write(self, data: bytes) -> int:
+        self._crc = zlib.crc32(data, self._crc)
+        self._size += len(data)
+        self._file.write(self._deflate.compress(data))
+        return len(data)
+
+    def close(self) -> None:
+        """Write what is left; the file stays open."""
+        self._file.write(self._deflate.flush() + struct.pack("<2I", self._crc, self._size & 0xFFFFFFFF))
 
 
 def tar_zst(path: Path, members: tuple[Member, ...], epoch: int, effort: Effort = BEST) -> None:
@@ -92,7 +117,7 @@ WRITERS: dict[str, Callable[[Path, tuple[Member, ...], int, Effort], None]] = {
 
 
 def _tar(
-    sink: IO[bytes] | gzip.GzipFile | zstandard.ZstdCompressionWriter, members: tuple[Member, ...], epoch: int
+    sink: IO[bytes] | _Gzip | zstandard.ZstdCompressionWriter, members: tuple[Member, ...], epoch: int
 ) -> None:
     with tarfile.open(
         fileobj=cast("IO[bytes]", sink), mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20
@@ -110,26 +135,3 @@ def _tar(
                 data = member.read()
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
-
-
-class _Sink:
-    """A file for a compressor that, once a write has failed, wants no more of it.
-
-    From Python 3.14 on gzip writes what it still has when it is finalized, and nobody could catch that error.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.failed = file, False
-
-    def write(self, data: bytes) -> int:
-        if self.failed:
-            return len(data)
-        try:
-            return self.file.write(data)
-        except OSError:
-            self.failed = True
-            raise
-
-    def flush(self) -> None:
-        if not self.failed:
-            self.file.flush()

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from manypython.compile.container import Engine
+from manypython.compile.engine import Engine
 from manypython.compile.images import images
 from manypython.compile.toolchains.base import PROFILES, QUICK, Compiler
 from manypython.compile.toolchains.gcc import HostGcc

@@ -10,10 +10,13 @@ import sys
 
 from manypython.model.errors import NoBuildError, OutputError, UsageError
 from manypython.model.request import read as read_request
-from manypython.store.installed import Installed, answering, find, installed, obtained
+from manypython.store.installed import Installed, answering, find, installed
+from manypython.store.obtain import obtain
 from manypython.store.settings import DEFAULTS, HELP, Settings, read
 
 TYPE_CHECKING = False
+
+
 if TYPE_CHECKING:
     import argparse
     from typing import Any
@@ -39,7 +42,7 @@ def fetch(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "nothing was asked for", remedy="name a version, or a file that does: --from tox.ini"
         )
-    found = obtained(requests, settings, reporter, upgrade=arguments.upgrade)
+    found = obtain(requests, settings, reporter, upgrade=arguments.upgrade)
     for each in {each.key: each for each in found}.values():
         if not told and settings.index and not each.receipt().get("signed"):
             print(f"warning: {each.key}: came from an index that is not signed", file=sys.stderr)
@@ -103,7 +106,7 @@ def list_all(arguments: argparse.Namespace) -> int:
 
 def _list_available(arguments: argparse.Namespace, settings: Settings) -> int:
     from manypython.index import host
-    from manypython.index.model import all_builds
+    from manypython.index.reading import all_builds
     from manypython.model.target import Target
     from manypython.progress import Reporter
     from manypython.store.fetch import available
@@ -135,43 +138,12 @@ def files(arguments: argparse.Namespace) -> int:
     """List the files of an interpreter."""
     from manypython.store import trees as store
 
-    for found in _chosen(arguments.names, settings_of(arguments)):
+    for found in chosen_of(arguments.names, settings_of(arguments)):
         names = store.files(found)
         if arguments.json:
             print(_json({"folder": found.folder, "files": names}))
         else:
             print("\n".join(os.path.join(found.folder, name) for name in names))
-    return 0
-
-
-def remove(arguments: argparse.Namespace) -> int:
-    """Remove interpreters."""
-    _remove(_chosen(arguments.names, settings_of(arguments)), arguments)
-    return 0
-
-
-def prune(arguments: argparse.Namespace) -> int:
-    """Remove builds of which a newer one is here, downloads, and what killed runs left."""
-    from pathlib import Path
-
-    from manypython.store import trees as store
-    from manypython.store.fetch import forget_downloads
-
-    settings = settings_of(arguments)
-    seen: set[tuple[Any, ...]] = set()
-    old = []
-    for each in installed(settings.store_dir):
-        series = (each.release[:2], each.variant, each.architecture, each.abi, each.level)
-        if series in seen:
-            old.append(each)
-        seen.add(series)
-    _remove(old, arguments)
-    for path in store.leavings(Path(settings.store_dir)):
-        _say(f"remove {path}", arguments)
-        if not arguments.dry_run:
-            store.sweep(Path(settings.store_dir), path)
-    if size := forget_downloads(dry_run=arguments.dry_run):
-        _say(f"remove {size / 1e6:.1f} MB of downloads", arguments)
     return 0
 
 
@@ -198,13 +170,7 @@ def config(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def settings_of(arguments: argparse.Namespace) -> Settings:
-    """The settings that hold where these options were given."""
-    given = {name: getattr(arguments, name.replace("-", "_"), None) for name in DEFAULTS}
-    return read({name: value for name, value in given.items() if value not in (None, False)})
-
-
-def _chosen(names: list[str], settings: Settings) -> list[Installed]:
+def chosen_of(names: list[str], settings: Settings) -> list[Installed]:
     """Interpreters by folder name, or all that answer a request."""
     there = installed(settings.store_dir)
     chosen: dict[str, Installed] = {}
@@ -225,21 +191,10 @@ def _answers(request: str, there: list[Installed]) -> list[Installed]:
         return []
 
 
-def _remove(chosen: list[Installed], arguments: argparse.Namespace) -> None:
-    from pathlib import Path
-
-    from manypython.store import trees as store
-
-    for found in chosen:
-        _say(f"remove {found.folder}", arguments)
-        if not arguments.dry_run:
-            left = store.remove(Path(found.folder).parent, found)
-            if left is not None:
-                print(f"note: {left}: what others had added is kept there", file=sys.stderr)
-
-
-def _say(text: str, arguments: argparse.Namespace) -> None:
-    print(text if arguments.dry_run else text.replace("remove", "removed", 1))
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The settings that hold where these options were given."""
+    given = {name: getattr(arguments, name.replace("-", "_"), None) for name in DEFAULTS}
+    return read({name: value for name, value in given.items() if value not in (None, False)})
 
 
 def _json(data: object) -> str:
@@ -275,7 +230,8 @@ def _option(name: str) -> tuple[str, dict[str, Any]]:
 
 
 JSON = ("--json", {"action": "store_true", "help": "print the result as JSON and no progress"})
-_DRY_RUN = ("--dry-run", {"action": "store_true", "help": "say what would be removed and change nothing"})
+
+
 _SPEC = (
     "spec",
     {
@@ -283,15 +239,20 @@ _SPEC = (
         "help": "3.13 (the newest), 3.13.5, py313, 3.13t or '>=3.12,<3.14'",
     },
 )
-_NAMES = (
+
+
+NAMES = (
     "names",
     {"metavar": "NAME", "nargs": "+", "help": "a version as above, or a folder's name from list"},
 )
-_STORE_DIR, _TARGET = _option("store-dir"), _option("target")
+STORE_DIR, _TARGET = _option("store-dir"), _option("target")
+
+
 INDEX_OPTIONS = tuple(
     _option(name)
     for name in ("index", "mirrors", "trust", "allow-unsigned", "offline", "ca-bundle", "timeout")
 )
+
 
 COMMANDS = {
     "fetch": (
@@ -305,21 +266,17 @@ COMMANDS = {
             "help": "all that a tox.ini, noxfile.py, Pipfile, pyproject.toml, .python-version ... asks for",
         }),
         ("--upgrade -U", {"action": "store_true", "help": "ask the index though one is here"}),
-        *INDEX_OPTIONS, _TARGET, _option("store"), _STORE_DIR, JSON,
+        *INDEX_OPTIONS, _TARGET, _option("store"), STORE_DIR, JSON,
     ),
     "list": (
         list_all, "manypython list", "manypython list --available --index https://example.org/pythons",
         ("--available", {"action": "store_true", "help": "what the index has"}),
-        *INDEX_OPTIONS, _TARGET, _STORE_DIR, JSON,
+        *INDEX_OPTIONS, _TARGET, STORE_DIR, JSON,
     ),
-    "find": (find_here, "manypython find 3.13", _SPEC, _TARGET, _STORE_DIR, JSON),
-    "files": (files, "manypython files 3.13", _NAMES, _STORE_DIR, JSON),
-    "remove": (
-        remove, "manypython remove 3.13.5", "manypython remove 3.12 --dry-run", _NAMES, _STORE_DIR, _DRY_RUN,
-    ),
-    "prune": (prune, "manypython prune --dry-run", _STORE_DIR, _DRY_RUN),
+    "find": (find_here, "manypython find 3.13", _SPEC, _TARGET, STORE_DIR, JSON),
+    "files": (files, "manypython files 3.13", NAMES, STORE_DIR, JSON),
     "config": (
         config, "manypython config", "manypython config --json",
-        *INDEX_OPTIONS, _TARGET, _option("store"), _STORE_DIR, JSON,
+        *INDEX_OPTIONS, _TARGET, _option("store"), STORE_DIR, JSON,
     ),
 }  # fmt: skip

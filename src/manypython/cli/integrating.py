@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from manypython.cli.fetching import INDEX_OPTIONS, JSON, settings_of
-from manypython.index.model import Index, all_builds
+from manypython.index.model import Index
+from manypython.index.reading import all_builds
 from manypython.model.errors import NoBuildError, UsageError
 from manypython.model.identifier import Spec
 from manypython.progress import Reporter

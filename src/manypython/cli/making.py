@@ -10,7 +10,7 @@ from manypython.cli import arguments as a
 from manypython.cli.arguments import COMPILERS
 from manypython.cli.options import as_json, output_of, run_of
 from manypython.compile.building import Origins
-from manypython.compile.container import Engine
+from manypython.compile.engine import Engine
 from manypython.compile.images import images
 from manypython.compile.method import Method
 from manypython.compile.toolchains.base import PROFILES

@@ -9,8 +9,10 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from manypython.model.errors import RecipeError, UsageError
+from manypython.model.table import Table
 from manypython.model.target import Architecture, LibcFamily, Target
 
 DATA = "images.toml"
@@ -72,33 +74,29 @@ def images() -> dict[str, Image]:
     return {name: read_image(name, table) for name, table in tomllib.loads(text).items()}
 
 
-def read_image(name: str, table: dict[str, str]) -> Image:
+def read_image(name: str, data: dict[str, Any]) -> Image:
     """One table of ``images.toml``.
 
     Raises:
         RecipeError: an unknown key, a name that is no policy, or a digest that is none.
     """
+    table = Table(DATA, f"{name}.", data, RecipeError)
     match = _NAME.fullmatch(name)
     if match is None:
         raise RecipeError(f"{DATA}: {name}: is no policy name such as manylinux_2_28")
-    machines = {known.value: known for known in Architecture}
-    unknown = sorted(table.keys() - machines.keys() - {"tag"})
-    if unknown:
-        raise RecipeError(f"{DATA}: {name}.{unknown[0]}: unknown key")
-    if ":" not in table.get("tag", ""):
-        raise RecipeError(f"{DATA}: {name}.tag: must read REGISTRY/NAME:TAG")
-    for machine in table.keys() & machines.keys():
-        if not _DIGEST.fullmatch(table[machine]):
-            raise RecipeError(f"{DATA}: {name}.{machine}: {table[machine]!r} is no sha256 digest")
-    digests = tuple((machines[key], value) for key, value in sorted(table.items()) if key in machines)
-    return Image(
-        name,
-        LibcFamily(match["family"]),
-        (int(match["major"]), int(match["minor"])),
-        table["tag"],
-        digests,
-        _dockerfile(name),
-    )
+    tag = table.text("tag", "")
+    if ":" not in tag:
+        raise table.error("tag", "must read REGISTRY/NAME:TAG")
+    digests = []
+    for architecture in sorted(Architecture):
+        if architecture in table.data:
+            digest = table.string(architecture)
+            if not _DIGEST.fullmatch(digest):
+                raise table.error(architecture, f"{digest!r} is no sha256 digest")
+            digests.append((architecture, digest))
+    table.done()
+    floor = (int(match["major"]), int(match["minor"]))
+    return Image(name, LibcFamily(match["family"]), floor, tag, tuple(digests), _dockerfile(name))
 
 
 def _dockerfile(name: str) -> str:

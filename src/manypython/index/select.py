@@ -9,7 +9,8 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from manypython.index import host
-from manypython.index.model import POOL, Build, build
+from manypython.index.model import POOL, Build
+from manypython.index.reading import build
 from manypython.model.errors import NoBuildError
 from manypython.model.identifier import Spec
 from manypython.model.request import Request
@@ -51,7 +52,7 @@ def select(
             str(pair[1].get("toolchain")).endswith(" release"),
         ),
     )
-    return build(entry, f"{source}: builds[{number}]")
+    return build(entry, number, source)
 
 
 def finals(entries: Sequence[dict[str, Any]], tags: Sequence[str], level: int) -> list[Version]:

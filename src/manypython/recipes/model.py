@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from manypython.model.errors import RecipeError
+from manypython.model.table import Table
 
 BUILD_SYSTEMS = ("autotools", "bzip2", "cpython", "ncurses", "openssl", "sqlite", "zlib", "zstd")
 """Each is a function of ``manypython.compile.steps``."""
+
+_BYTES = "a number of bytes"
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def read_recipe(text: str, file: str) -> Recipe:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{file}: {error}") from None
-    table = _Table(file, "", data)
+    table = Table(file, "", data, RecipeError)
     recipe = Recipe(
         name=table.string("name"),
         version=table.version("version"),
@@ -152,12 +154,12 @@ def read_recipe(text: str, file: str) -> Recipe:
     return recipe
 
 
-def _source(table: _Table) -> Source:
+def _source(table: Table) -> Source:
     url = table.string("url")
     if not re.fullmatch(r"https://[^/\s]+/\S*[^/\s]", url):
         raise table.error("url", f"{url!r} is no https address of a file")
     sha256 = table.sha256("sha256")
-    size = table.size("size")
+    size = table.number("size", 0, _BYTES)
     debian = None
     if "debian" in table.data:
         inner = table.table("debian")
@@ -165,20 +167,20 @@ def _source(table: _Table) -> Source:
             inner.string("package"),
             inner.string("file"),
             inner.sha256("sha256", sha256),
-            inner.size("size", size),
+            inner.number("size", size, _BYTES),
         )
         inner.done()
     table.done()
     return Source(url, sha256, size, debian)
 
 
-def _patch(table: _Table) -> Patch:
+def _patch(table: Table) -> Patch:
     patch = Patch(table.string("file"), table.string("old"), table.string("new"), table.string("reason"))
     table.done()
     return patch
 
 
-def _watch(table: _Table) -> Watch:
+def _watch(table: Table) -> Watch:
     watch = Watch(
         table.string("page"),
         table.string("release"),
@@ -194,83 +196,3 @@ def _watch(table: _Table) -> Watch:
     except (KeyError, IndexError) as error:
         raise table.error("release", f"lacks the group {error} that `version` or `url` names") from None
     return watch
-
-
-class _Table:
-    """A TOML table that is emptied key by key; what is left over is unknown."""
-
-    def __init__(self, file: str, path: str, data: dict[str, Any]) -> None:
-        self.file, self.path, self.data = file, path, dict(data)
-
-    def error(self, key: str, fact: str) -> RecipeError:
-        return RecipeError(f"{self.file}: {self.path}{key}: {fact}")
-
-    def _take(self, key: str, kind: type, default: object, what: str) -> Any:  # noqa: ANN401
-        if key not in self.data:
-            if default is None:
-                raise self.error(key, "is missing")
-            return default
-        value = self.data.pop(key)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise self.error(key, f"must be {what}, not {value!r}")
-        return value
-
-    def string(self, key: str, default: str | None = None) -> str:
-        text: str = self._take(key, str, default, "a string")
-        if not text and default is None:
-            raise self.error(key, "is empty")
-        return text
-
-    def strings(self, key: str, *, required: bool = False) -> tuple[str, ...]:
-        values = self._take(key, list, None if required else [], "a list of strings")
-        if not all(isinstance(value, str) and value for value in values):
-            raise self.error(key, f"must be a list of strings, not {values!r}")
-        if required and not values:
-            raise self.error(key, "is empty")
-        return tuple(values)
-
-    def table(self, key: str) -> _Table:
-        return _Table(self.file, f"{self.path}{key}.", self._take(key, dict, None, "a table"))
-
-    def tables(self, key: str) -> tuple[_Table, ...]:
-        rows = self._take(key, list, [], "a list of tables")
-        if not all(isinstance(row, dict) for row in rows):
-            raise self.error(key, f"must be a list of tables, not {rows!r}")
-        return tuple(_Table(self.file, f"{self.path}{key}.{n}.", row) for n, row in enumerate(rows))
-
-    def sha256(self, key: str, default: str | None = None) -> str:
-        text = self.string(key, default)
-        if not re.fullmatch(r"[0-9a-f]{64}", text):
-            raise self.error(key, f"{text!r} is no sha256 (64 hexadecimal digits)")
-        return text
-
-    def size(self, key: str, default: int = 0) -> int:
-        value: int = self._take(key, int, default, "a number of bytes")
-        if value < 0:
-            raise self.error(key, f"{value} is no number of bytes")
-        return value
-
-    def choice(self, key: str, choices: tuple[str, ...]) -> str:
-        text = self.string(key)
-        if text not in choices:
-            raise self.error(key, f"{text!r} is none of {', '.join(choices)}")
-        return text
-
-    def version(self, key: str) -> Version:
-        text = self.string(key)
-        try:
-            return Version(text)
-        except InvalidVersion:
-            raise self.error(key, f"{text!r} is no version (PEP 440)") from None
-
-    def specifier(self, key: str) -> str:
-        text = self.string(key, "")
-        try:
-            SpecifierSet(text)
-        except InvalidSpecifier:
-            raise self.error(key, f"{text!r} is no version specifier (PEP 440)") from None
-        return text
-
-    def done(self) -> None:
-        if self.data:
-            raise self.error(min(self.data), "is no known key")

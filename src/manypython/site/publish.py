@@ -11,6 +11,7 @@ from typing import Any
 from manypython.archives.write import BEST, Effort
 from manypython.index.choice import left_out
 from manypython.index.model import Build, File, Index
+from manypython.index.reading import parse
 from manypython.model.errors import UsageError
 from manypython.progress import Reporter
 from manypython.site import keys, repack
@@ -136,7 +137,7 @@ def checked(base_url: str) -> str:
 
 def _existing(root: Path) -> Index | None:
     path = root / own.PATH
-    return Index.parse(path.read_bytes(), str(path)) if path.is_file() else None
+    return parse(path.read_bytes(), str(path)) if path.is_file() else None
 
 
 def _copy(taken: Sequence[Intake], place: Site, reporter: Reporter) -> None:

@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from packaging.version import Version
 
 from manypython.archives.members import sha256
-from manypython.folders import CACHE, cache_home, data_home
+from manypython.folders import CACHE, data_home
 from manypython.index import host
-from manypython.index.model import Build, File, read
+from manypython.index.model import Build, File
+from manypython.index.reading import read
 from manypython.index.select import finals, select
 from manypython.model.errors import DownloadError, ManypythonError, OutputError, TrustError, UsageError
 from manypython.model.identifier import Spec
 from manypython.model.target import Target
 from manypython.progress import Reporter
 from manypython.store import trees as store
+from manypython.store.downloads import downloads, named
 from manypython.store.installed import Installed, lock, locked
 from manypython.store.settings import Settings, without_login
 from manypython.store.transport import Place, parsed
 
 _SMALLEST = (".tar.zst", ".zip", ".tar.gz")
+
+
 _QUICKEST = (".zip", ".tar.zst", ".tar.gz")
 """To unpack: see docs/decisions/0009-which-wrapping-is-fetched.md."""
+
+
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
 _LARGEST = 64 << 20
 """Bytes of an index that nobody signed."""
+
+
 _AT_ONCE = 4
 """Downloads: more share the same line."""
+
+
 _T = TypeVar("_T")
 
 
@@ -241,33 +252,9 @@ def _downloaded(
             place.download(file, part, advanced)
 
     _first(settings, one)
-    with _named(archive):
+    with named(archive):
         part.replace(archive)
     return archive
-
-
-def forget_downloads(*, dry_run: bool) -> int:
-    """Delete what is kept of downloads, but for those under way; returns bytes."""
-    try:
-        folder = downloads()
-    except OutputError:  # so there are none
-        return 0
-    size = 0
-    for path in [path for path in folder.glob("*-*") if path.is_file()]:
-        with lock(str(folder), path.name.partition("-")[0], CACHE):
-            size += path.stat().st_size
-            if not dry_run:
-                path.unlink()
-    return size
-
-
-def downloads() -> Path:
-    """The folder where downloads are kept, until ``prune``.
-
-    Raises:
-        OutputError: none is set, and there is no home folder.
-    """
-    return Path(os.environ.get(CACHE) or os.path.join(cache_home(), "manypython"), "downloads").absolute()
 
 
 def _first(settings: Settings, ask: Callable[[Place], _T]) -> _T:
@@ -291,13 +278,3 @@ def _target(settings: Settings) -> Target | None:
 
 def _level(target: Target | None) -> int:
     return host.level() if target is None else target.level
-
-
-@contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{path}: {error.strerror or error}", remedy=f"free some room or name another folder with {CACHE}"
-        ) from None

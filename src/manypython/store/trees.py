@@ -15,26 +15,27 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from manypython.archives.read import unpack
 from manypython.files import write_text
-from manypython.folders import STORE, data_home
 from manypython.index.model import Build, File
-from manypython.model.build_id import BuildId
 from manypython.model.errors import ArchiveError, NoBuildError, OutputError
+from manypython.store import uv
 from manypython.store.installed import RECEIPT, Installed, lock, there
+from manypython.store.writing import delete, writing
 
 RECORD = "share/manypython/RECORD"
 """The names of all files and links, one a line."""
+
+
 _TOP = "python"
+
+
 _PATIENCE = 60.0
 """Seconds an interpreter may take to say that it runs."""
-_UV = "UV_PYTHON_INSTALL_DIR"
-_PARTS = ("bin", "include", "lib", "share")
 
 
 def vouched(store: Path, build: Build, origin: dict[str, object]) -> Installed | None:
@@ -83,8 +84,8 @@ def install(  # noqa: PLR0913  (what, from where, and what is to be said of it)
     with lock(str(store), build.key):
         if found := there(str(store), build.key):
             return found
-        with _said(store):
-            _delete(scratch)
+        with writing(store):
+            delete(scratch)
             scratch.mkdir()
             try:
                 unpacked = unpack(archive, scratch / "tree", limit=file.unpacked)
@@ -98,7 +99,7 @@ def install(  # noqa: PLR0913  (what, from where, and what is to be said of it)
                     place.rmdir()
                 tree.rename(place)
             finally:
-                _delete(scratch)
+                delete(scratch)
     made = there(str(store), build.key)
     assert made is not None  # noqa: S101  (its receipt was renamed with it)
     return made
@@ -114,8 +115,8 @@ def remove(store: Path, found: Installed) -> Path | None:
         OutputError: the store cannot be written.
     """
     place, gone = store / found.key, store / f".gone-{found.key}"
-    with lock(str(store), found.key), _said(store):
-        _unlink_uv(found)
+    with lock(str(store), found.key), writing(store):
+        uv.unlink(found)
         if gone.exists():
             _sweep(store, gone)
         place.rename(gone)
@@ -130,10 +131,10 @@ def leavings(store: Path) -> Iterator[Path]:
 
 def sweep(store: Path, path: Path) -> None:
     """Finish or undo what was killed, unless it is still under way (then wait for it)."""
-    with lock(str(store), path.name.partition("-")[2]), _said(store):
+    with lock(str(store), path.name.partition("-")[2]), writing(store):
         if path.name.startswith(".gone-") and path.exists():
             _sweep(store, path)
-        _delete(path)
+        delete(path)
 
 
 def files(found: Installed) -> list[str]:
@@ -149,71 +150,6 @@ def files(found: Installed) -> list[str]:
         raise OutputError(
             f"{path}: {error.strerror}", remedy="remove the interpreter's folder by hand"
         ) from None
-
-
-def link_for_uv(found: Installed) -> Path:
-    """Let uv, and those who look into its folder, see an interpreter.
-
-    uv takes a folder of the name it would give, and no link to one; so there is such a
-    folder, and in it links to the parts of ours. ``uv python uninstall`` removes these.
-
-    Raises:
-        OutputError: uv's folder cannot be written, or an interpreter of its own stands there.
-    """
-    folder = _uv_folder(found)
-    if _uv_leads_to(folder, found):
-        return folder
-    if folder.exists() and not _is_ours(folder):
-        raise OutputError(
-            f"{folder}: uv's own interpreter stands there",
-            remedy=f"uv python uninstall {found.version}, or --store own",
-        )
-    scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
-    with _said(folder.parent, _UV):
-        scratch.mkdir(parents=True)
-        try:
-            for part in _PARTS:
-                (scratch / part).symlink_to(Path(found.folder, part))
-            (scratch / "BUILD").write_text(str(found.build))
-            _delete(folder)
-            with contextlib.suppress(OSError):  # another process was first, with the same links
-                scratch.rename(folder)
-        finally:
-            _delete(scratch)
-    if not _uv_leads_to(folder, found):
-        raise OutputError(f"{folder}: another interpreter was put there meanwhile", remedy="run it again")
-    return folder
-
-
-def _uv_folder(found: Installed) -> Path:
-    """``cpython-3.13.15-linux-x86_64-gnu`` in uv's folder.
-
-    Raises:
-        OutputError: none is set, and there is no home folder.
-    """
-    named = os.environ.get(_UV)
-    root = Path(named).absolute() if named else Path(data_home(_UV), "uv", "python")
-    return root / BuildId.parse(found.key).uv_key
-
-
-def _uv_leads_to(folder: Path, found: Installed) -> bool:
-    return all(
-        (folder / part).is_symlink() and Path(os.readlink(folder / part)) == Path(found.folder, part)
-        for part in _PARTS
-    )
-
-
-def _is_ours(folder: Path) -> bool:
-    return (folder / "bin").is_symlink()
-
-
-def _unlink_uv(found: Installed) -> None:
-    try:
-        folder = _uv_folder(found)
-    except OutputError:  # so there is none
-        return
-    if _uv_leads_to(folder, found):
-        _delete(folder)
 
 
 def _describe(tree: Path, build: Build, file: File, names: list[str], origin: dict[str, object]) -> None:
@@ -269,7 +205,7 @@ def _sweep(store: Path, gone: Path) -> Path | None:
         if parts and ".." not in parts and parts[0] != "/":
             (gone / name).unlink(missing_ok=True)
     for cache in [path for path in gone.rglob("__pycache__") if path.is_dir()]:
-        _delete(cache)  # compiled from what is gone
+        delete(cache)  # compiled from what is gone
     for folder, _, _ in os.walk(gone, topdown=False):
         with contextlib.suppress(OSError):  # it is not empty
             Path(folder).rmdir()
@@ -289,23 +225,3 @@ def _free(path: Path) -> Path:
         number += 1
         free = path.with_name(f"{path.name}.{number}")
     return free
-
-
-def _delete(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        path.unlink(missing_ok=True)
-    elif path.exists():
-        shutil.rmtree(path)
-
-
-@contextlib.contextmanager
-def _said(folder: Path, names: str = STORE) -> Iterator[None]:
-    """Say which folder it is that cannot be written, and the variable that names it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{error.filename or folder}: {error.strerror or error}",
-            remedy=f"free some room, or name another folder with {names}",
-        ) from None

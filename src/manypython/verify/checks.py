@@ -4,61 +4,38 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from manypython import probe as inside
-from manypython import process
 from manypython.model.errors import ManypythonError, VerifyError
 from manypython.model.tree import Tree, spreads
-from manypython.probe import packages
-from manypython.repair.audit import AuditReport, require
-from manypython.verify import controls, foreign, roots, surroundings
+from manypython.repair.audit import require
+from manypython.verify import controls, environments, foreign, roots, surroundings
 from manypython.verify.foreign import Subject
 from manypython.verify.hardening import weaknesses
-from manypython.verify.report import HERE, Check, VerifyReport, failed, probed, skipped
+from manypython.verify.report import VerifyReport, failed, probed, skipped
 from manypython.verify.scan import scan
-from manypython.verify.scratch import Scratch, readable, scratch
-from manypython.verify.verified import first
+from manypython.verify.scratch import readable, scratch
+from manypython.verify.trial import Checks, NotTriedError, Trial, insist_none, timed
 
 _OLD = roots.ROOTS["glibc-2.17"]
 """Tried in any case: the oldest that a target of ours promises."""
+
+
 _ENVIRONMENTS = 300_000_000
 """Bytes that virtual environments and what is built in them may take."""
+
+
 _FIRST = "first/python"
+
+
 _SECOND = "second move \N{LATIN SMALL LETTER O WITH DIAERESIS}/py thon"
+
+
 _SECOND_ASCII = "second move/py thon"
-
-Checks = tuple[Check, ...]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What the checks are told."""
-
-    subject: Subject
-    scratch: Scratch
-    chosen: tuple[roots.Root, ...]
-    """Foreign roots that come afterwards."""
-
-    @property
-    def report(self) -> AuditReport:
-        """The tree's audit against its target, as it stands now."""
-        return self.subject.repaired.report
-
-    @property
-    def folder(self) -> Path:
-        """Where it happens."""
-        return self.scratch.folder
-
-    @property
-    def programs(self) -> Path:
-        """A copy of the programs that run inside, in a place that anybody can read."""
-        return self.folder / "inside"
 
 
 def examine(subject: Subject, chosen: tuple[roots.Root, ...] = ()) -> VerifyReport:
@@ -78,11 +55,11 @@ def examine(subject: Subject, chosen: tuple[roots.Root, ...] = ()) -> VerifyRepo
         shutil.copytree(programs, trial.programs, ignore=shutil.ignore_patterns("__pycache__"))
         readable(trial.programs)
         with ThreadPoolExecutor(subject.jobs) as pool:
-            checks = _timed("tree", "audit", lambda: _audit(trial))
+            checks = timed("tree", "audit", lambda: _audit(trial))
             reading = [
-                pool.submit(_timed, "tree", "scan", lambda: _scan(trial)),
-                pool.submit(_timed, "tree", "generic sonames", lambda: _generic_sonames(trial)),
-                pool.submit(_timed, "tree", "hardening", lambda: _hardening(trial)),
+                pool.submit(timed, "tree", "scan", lambda: _scan(trial)),
+                pool.submit(timed, "tree", "generic sonames", lambda: _generic_sonames(trial)),
+                pool.submit(timed, "tree", "hardening", lambda: _hardening(trial)),
             ]
             if subject.target.runs_here:
                 running = _run_here(trial, pool)
@@ -108,7 +85,7 @@ def _run_here(trial: Trial, pool: ThreadPoolExecutor) -> Checks:
     if trial.scratch.why:
         untried = (skipped("read-only", "as nobody", trial.scratch.why),)
         return checks + untried
-    return checks + _timed("read-only", "unchanged", lambda: _unchanged(before, second.root))
+    return checks + timed("read-only", "unchanged", lambda: _unchanged(before, second.root))
 
 
 def _place(trial: Trial) -> tuple[str, Checks]:
@@ -125,14 +102,16 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], Checks]]:
     link = trial.folder / "links" / "interpreter"
     link.parent.mkdir()
     link.symlink_to(tools / "python3")
-    yield lambda: _installed(trial, tree)
+    yield lambda: environments.installed(trial, tree)
     main = tree.executable.relative_to(tree.root)
     if trial.report.found(PurePosixPath(main)):
         fact = "a copied interpreter is too far away from the libraries it needs"
         yield lambda: (skipped("venv", "copies", fact),)
     else:
-        yield lambda: _timed(
-            "venv", "copies", lambda: _venv(trial, tree, _folder_for_venv(trial), "--copies")
+        yield lambda: timed(
+            "venv",
+            "copies",
+            lambda: environments.virtual_environment(trial, tree, environments.folder_for(trial), "--copies"),
         )
     yield lambda: _probe(trial, "read-only, empty environment", (str(tools / python),), {})
     yield lambda: _probe(trial, "by PATH", ("python3",), {"PATH": str(tools)}, short=True)
@@ -141,7 +120,7 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], Checks]]:
         trial, "foreign LD_LIBRARY_PATH", (str(tools / python),),
         {"LD_LIBRARY_PATH": "/usr/lib:/lib:/usr/lib/x86_64-linux-gnu"}, short=True,
     )  # fmt: skip
-    yield lambda: _timed("scripts", "bin", lambda: _scripts(trial, tree))
+    yield lambda: timed("scripts", "bin", lambda: environments.scripts(trial, tree))
     yield lambda: _old_glibc(trial, tree)
 
 
@@ -161,7 +140,7 @@ def _audit(trial: Trial) -> str:
 
 
 def _scan(trial: Trial) -> str:
-    _none(scan(trial.subject.tree, trial.subject.repaired.forbidden, _unneeded(trial)))
+    insist_none(scan(trial.subject.tree, trial.subject.repaired.forbidden, _unneeded(trial)))
     return "no build path, no old prefix"
 
 
@@ -187,13 +166,8 @@ def _unneeded(trial: Trial) -> tuple[str, ...]:
 def _hardening(trial: Trial) -> str:
     if not trial.subject.ours:
         raise NotTriedError("somebody else compiled it")
-    _none(weaknesses(trial.subject.tree))
+    insist_none(weaknesses(trial.subject.tree))
     return "every ELF file is protected, no symbol clashes"
-
-
-def _none(found: tuple[str, ...]) -> None:
-    if found:
-        raise VerifyError("; ".join(first(found)))
 
 
 def _probe(
@@ -209,77 +183,6 @@ def _probe(
     argv = (*command, "-I", "-B", str(trial.programs / "probe.py"), *words)
     rows = probed(argv, env, where, user=trial.scratch.user)
     return controls.judged(rows, controls.by_interpreter(trial.programs, env, trial.scratch.user))
-
-
-def _installed(trial: Trial, tree: Tree) -> Checks:
-    """A virtual environment, into which pip installs a wheel and then a C extension."""
-    folder = _folder_for_venv(trial)
-    checks = _timed("venv", "pip install", lambda: _venv(trial, tree, folder))
-    if any(not check.ok for check in checks):  # there may be no environment to go on with
-        return checks
-    return checks + _timed("venv", "C extension", lambda: _extension(trial, folder))
-
-
-def _venv(trial: Trial, tree: Tree, folder: Path, *arguments: str) -> str:
-    """``venv``, then pip installs a wheel with a console script."""
-    env = _environment(folder)
-    _run(trial, (str(tree.executable), "-m", "venv", *arguments, str(folder / "e")), env)
-    _run(trial, (*_pip(folder), str(packages.wheel(folder))), env)
-    greeting = _run(trial, (str(folder / "e" / "bin" / "greet"),), env)
-    if str(folder / "e") not in greeting:
-        raise VerifyError(f"the console script said {greeting!r}")
-    return greeting.strip()
-
-
-def _extension(trial: Trial, folder: Path) -> str:
-    """Pip builds a C extension with this machine's compiler."""
-    if shutil.which("cc") is None:
-        raise NotTriedError("this machine has no cc")
-    env = _environment(folder)
-    source = packages.extension(folder)
-    for path in (source, *source.iterdir()):
-        path.chmod(0o777)
-    _run(trial, (*_pip(folder), "--no-build-isolation", str(source)), env)
-    python = str(folder / "e" / "bin" / "python")
-    answer = _run(trial, (python, "-c", "import _hello; print(_hello.answer())"), env)
-    if answer.strip() != "42":
-        raise VerifyError(f"the C extension said {answer!r}")
-    return "built, installed and called"
-
-
-def _folder_for_venv(trial: Trial) -> Path:
-    folder = Path(tempfile.mkdtemp(dir=trial.folder / "links", prefix="venv "))
-    folder.chmod(0o777)
-    return folder
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "TMPDIR": str(folder)}
-
-
-def _pip(folder: Path) -> tuple[str, ...]:
-    python = str(folder / "e" / "bin" / "python")
-    return (python, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir", "install", "--no-index")
-
-
-def _scripts(trial: Trial, tree: Tree) -> str:
-    """Pip's own script, directly and through a link; the flags of ``python3-config``."""
-    env = {"PATH": "/usr/bin:/bin", "HOME": str(trial.folder)}
-    tools = tree.root / "bin"
-    said = []
-    if (tools / "pip3").exists():
-        link = trial.folder / "links" / "pip"
-        link.symlink_to(tools / "pip3")
-        for script in (tools / "pip3", link):
-            said.append(_run(trial, (str(script), "--version"), env))
-            if str(tree.root) not in said[-1]:
-                raise VerifyError(f"{script.name} belongs to another tree: {said[-1]!r}")
-    config = tools / f"{tree.name}{tree.debug}-config"
-    if config.exists():
-        flags = _run(trial, (str(config), "--includes"), env)
-        if f"-I{tree.root}/include/" not in flags:
-            raise VerifyError(f"{config.name} --includes said {flags!r}")
-    return " ".join(said[:1]).strip()
 
 
 def _old_glibc(trial: Trial, tree: Tree) -> Checks:
@@ -314,27 +217,6 @@ def _old_glibc(trial: Trial, tree: Tree) -> Checks:
 def by_loader(folder: Path, program: str) -> tuple[str, ...]:
     """How to run a program on glibc 2.17 where no root can be entered: by that glibc's own loader."""
     return (str(folder / "ld-2.17.so"), "--library-path", str(folder), program)
-
-
-def _run(trial: Trial, argv: tuple[str, ...], env: Mapping[str, str]) -> str:
-    return process.run(argv, env=env, cwd=Path("/"), user=trial.scratch.user).output
-
-
-class NotTriedError(Exception):
-    """A check that does not apply, with the reason."""
-
-
-def _timed(where: str, name: str, work: Callable[[], str]) -> Checks:
-    begun = time.monotonic()
-    try:
-        ok, detail = True, work()
-    except NotTriedError as reason:
-        return (skipped(where, name, str(reason)),)
-    except ManypythonError as error:
-        ok, detail = False, error.message
-    except process.ProgramError as error:
-        ok, detail = False, f"{' '.join(error.result.argv[:6])}: {error.result.output[-2000:]}"
-    return (Check(HERE, where, name, ok, detail, round(time.monotonic() - begun, 3)),)
 
 
 def _copy(tree: Tree, place: Path) -> Tree:

@@ -20,6 +20,7 @@ from packaging.version import Version
 from manypython import host_tools, process
 from manypython.archives.read import unpack
 from manypython.model.errors import HostToolError, RecipeError, VerifyError
+from manypython.model.table import Table
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.verify import roots
@@ -38,6 +39,9 @@ _VERBOSE = re.compile(r"^(?:ERROR|FAIL): \S+ \((test\.[\w.]+)\)", re.MULTILINE)
 _WHERE = "CPython's tests"
 _PYTHON = "/opt/python"
 _RESULTS = "/opt/results"
+
+
+_KNOWN = "known_failures.toml"
 
 
 @dataclass(frozen=True)
@@ -215,19 +219,16 @@ def known(root: str, version: Version) -> tuple[Known, ...]:
     Raises:
         RecipeError: the list is wrong.
     """
-    data = tomllib.loads((resources.files("manypython.verify") / "known_failures.toml").read_text())
+    text = (resources.files("manypython.verify") / _KNOWN).read_text(encoding="utf-8")
     found = []
-    for number, row in enumerate(data.get("failure", ())):
-        if not row.get("cause") or not row.get("tests") or set(row) - {"tests", "cause", "roots", "pythons"}:
-            raise RecipeError(
-                f"known_failures.toml: failure.{number}: wants tests and cause, and no other key"
-            )
+    for table in Table(_KNOWN, "", tomllib.loads(text), RecipeError).tables("failure"):
         entry = Known(
-            tuple(row["tests"]),
-            row["cause"],
-            tuple(row.get("roots", ())),
-            SpecifierSet(row.get("pythons", "")),
+            table.strings("tests", required=True),
+            table.string("cause"),
+            table.strings("roots"),
+            SpecifierSet(table.specifier("pythons")),
         )
+        table.done()
         if (not entry.roots or root in entry.roots) and entry.pythons.contains(version, prereleases=True):
             found.append(entry)
     return tuple(found)

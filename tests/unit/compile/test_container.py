@@ -12,7 +12,7 @@ import pytest
 
 from manypython import process
 from manypython.compile import container
-from manypython.compile.container import Container, Engine, Inside, build, candidate_engines, present
+from manypython.compile.engine import Container, Engine, Inside, build, candidate_engines, present
 from manypython.compile.images import Image, images, read_image
 from manypython.compile.toolchains.gcc import container_gcc
 from manypython.model.errors import BuildError, ContainerError, RecipeError, UsageError

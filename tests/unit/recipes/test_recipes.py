@@ -44,7 +44,7 @@ def test_a_recipe_is_read_whole() -> None:
         ('version = "1.0"', 'version = "one"', "x.toml: version: 'one' is no version"),
         (f'sha256 = "{"a" * 64}"\n', "", "x.toml: source.sha256: is missing"),
         (f'sha256 = "{"a" * 64}"', 'sha256 = "abc"', "x.toml: source.sha256: 'abc' is no sha256"),
-        ("size = 10", "size = -1", "x.toml: source.size: -1 is no number of bytes"),
+        ("size = 10", "size = -1", "x.toml: source.size: -1 is not a number of bytes"),
         ("size = 10", 'size = "10"', "x.toml: source.size: must be a number of bytes"),
         ("size = 10", "size = true", "x.toml: source.size: must be a number of bytes"),
         ("https://", "http://", "x.toml: source.url:"),

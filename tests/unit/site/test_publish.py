@@ -22,7 +22,8 @@ from samples_of_index import GCC, NUMBER, OLDER, make_archives, make_tests, name
 from manypython.archives.read import unpack
 from manypython.archives.write import FAST
 from manypython.cli import main
-from manypython.index.model import Index, Proof, read
+from manypython.index.model import Index, Proof
+from manypython.index.reading import parse, read
 from manypython.index.select import select
 from manypython.model.errors import ArchiveError, ManypythonError, OutputError, UsageError
 from manypython.model.identifier import BuildNumber, Spec
@@ -43,7 +44,7 @@ def publish(archives: tuple[Path, ...], site: Path, **options: Any) -> Published
 
 
 def index_of(site: Path) -> Index:
-    return Index.parse((site / "index.json").read_bytes(), "x")
+    return parse((site / "index.json").read_bytes(), "x")
 
 
 def snapshot(site: Path) -> dict[str, tuple[int, int, str]]:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from manypython.compile.container import Container
+from manypython.compile.engine import Container
 from manypython.model.target import Architecture, Target
 from manypython.progress import Reporter
 

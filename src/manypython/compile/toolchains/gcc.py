@@ -11,7 +11,7 @@ from pathlib import Path
 
 from manypython import process
 from manypython.compile import container
-from manypython.compile.container import Container, Engine, Inside
+from manypython.compile.engine import Container, Engine, Inside
 from manypython.compile.images import Image
 from manypython.compile.toolchains.base import STANDARD_PATH, VARIABLES, Compiler, Toolchain
 from manypython.model.errors import HostToolError
