@@ -130,9 +130,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types for the lowest and the highest Python that the tool runs on."""
-    hosts = ("nox", "tox>=4.30,<5")
-    session.install("-e", ".[build]", "mypy>=2.4,<3", "pytest>=9,<10", "hypothesis", *hosts)
+    """Check types, the tests' too, for the lowest and the highest Python that the tool runs on."""
+    stubs = ("types-PyYAML", "types-jsonschema")
+    session.install("-e", ".[build]", "mypy>=2.4,<3", "nox", "tox>=4.30,<5", *TESTS, *stubs)
     for version in ("3.11", "3.14"):
         session.run("mypy", "--python-version", version)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from run import say
 
-from manypython.index import host, model
+from manypython.index import host, reading
 from manypython.index.model import Index
 from manypython.index.reading import parse
 from manypython.index.select import select
@@ -172,7 +172,7 @@ def large_index(index: Index) -> None:
     spec, tags, taken = Spec.parse("3.13"), host.platform_tags(), []
     for _ in range(_ROUNDS):
         begun = time.perf_counter()
-        select(model.read(data, "index")[1], spec, tags, 1, "index")
+        select(reading.read(data, "index")[1], spec, tags, 1, "index")
         taken.append(time.perf_counter() - begun)
     say(f"  {len(data) / 1e6:.1f} MB read and one selected: {statistics.median(taken) * 1000:.0f} ms")
 

@@ -55,7 +55,7 @@ def right_sums(tar: bytes) -> bytes:
 def drawn(data: bytes) -> list[tuple[str, int, int, int, bytes]]:
     """Name, kind, mode, way of packing and content of a few members that are well formed, if hostile."""
     source = atheris.FuzzedDataProvider(data)
-    found = []
+    found: list[tuple[str, int, int, int, bytes]] = []
     while source.remaining_bytes() and len(found) < 12:
         count = source.ConsumeIntInRange(1, 4)
         name = "/".join(WORDS[source.ConsumeIntInRange(0, len(WORDS) - 1)] for _ in range(count))
@@ -152,7 +152,7 @@ def try_one(place: Path, data: bytes) -> None:
     sums = types.SimpleNamespace(**vars(zlib))
     if shape == NO_SUMS:
         sums.crc32 = lambda *_: 0
-    unzip.zlib = sums
+    vars(unzip)["zlib"] = sums
     with suppress(ValueError):  # of tarfile, where it cannot write such a name
         try_archive(place, suffix, wrap(data[1:]))
 

@@ -109,6 +109,7 @@ def behaviour() -> Iterator[tuple[str, str]]:
     one = queue.Queue[int]()
     one.put(1)
     yield "queue.Queue.qsize", str(one.qsize())
+    shared: multiprocessing.queues.Queue[int] | None
     shared = multiprocessing.Queue() if os.access("/dev/shm", os.W_OK) else None
     with contextlib.suppress(NotImplementedError):
         yield "multiprocessing.Queue.qsize", str(shared.qsize() if shared else 0)

@@ -7,16 +7,14 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
+from builds import Made
+from calls import cli
 
 from manypython.compile.toolchains.zig import zig_folder
 from manypython.elf.patching import patch, patchelf
 from manypython.folders import cache_home
-
-if TYPE_CHECKING:
-    from conftest import Made
 
 CACHE = Path(cache_home(), "manypython")
 Harm = Callable[[Path], None]
@@ -94,7 +92,7 @@ SIDE_BY_SIDE = (
 
 
 @pytest.fixture
-def told(made: Made, cli: Callable[..., Any], tmp_path: Path) -> Callable[..., str]:
+def told(made: Made, tmp_path: Path) -> Callable[..., str]:
     """What verify says of a copy of the tree to which these harms were done."""
 
     def verify(*harms: Harm) -> str:

@@ -5,16 +5,11 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from conftest import Made
-
-Cli = Callable[..., Any]
+from builds import Made
+from calls import cli
 
 
 @pytest.mark.parametrize(
@@ -44,7 +39,7 @@ Cli = Callable[..., Any]
     ],
 )
 def test_bad_input_ends_in_a_clear_error(
-    cli: Cli, tmp_path: Path, words: tuple[str, ...], code: int, said: str
+    tmp_path: Path, words: tuple[str, ...], code: int, said: str
 ) -> None:
     (tmp_path / "file").write_text("")
     run = cli(*(word.format(tmp=tmp_path, file=tmp_path / "file") for word in words))
@@ -54,7 +49,7 @@ def test_bad_input_ends_in_a_clear_error(
     assert run.out == ""
 
 
-def test_a_tree_with_a_file_of_another_architecture(cli: Cli, made: Made, tmp_path: Path) -> None:
+def test_a_tree_with_a_file_of_another_architecture(made: Made, tmp_path: Path) -> None:
     shutil.copytree(made.tree, tmp_path / "tree", symlinks=True)
     alien = next((tmp_path / "tree/lib/python3.13/lib-dynload").glob("_json*.so"))
     data = bytearray(alien.read_bytes())
@@ -66,7 +61,7 @@ def test_a_tree_with_a_file_of_another_architecture(cli: Cli, made: Made, tmp_pa
     assert list((tmp_path / "dist").iterdir()) == []
 
 
-def test_a_library_that_cannot_be_located(cli: Cli, made: Made, tmp_path: Path) -> None:
+def test_a_library_that_cannot_be_located(made: Made, tmp_path: Path) -> None:
     shutil.copytree(made.tree, tmp_path / "tree", symlinks=True)
     lost = next((tmp_path / "tree/lib/python.libs").glob("libffi-*"))
     lost.unlink()
@@ -77,7 +72,7 @@ def test_a_library_that_cannot_be_located(cli: Cli, made: Made, tmp_path: Path) 
 
 
 @pytest.mark.slow  # the unit tests fill a disk, too
-def test_a_full_output_folder(cli: Cli, made: Made, tmp_path: Path) -> None:
+def test_a_full_output_folder(made: Made, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(
@@ -94,7 +89,7 @@ def test_a_full_output_folder(cli: Cli, made: Made, tmp_path: Path) -> None:
         subprocess.run(["umount", small], check=True)
 
 
-def test_every_command_has_help_with_examples(cli: Cli) -> None:
+def test_every_command_has_help_with_examples() -> None:
     for command in ("make", "repair", "recipes", "audit", "graft", "relocate", "verify", "pack"):
         run = cli(command, "--help")
         assert run.code == 0
@@ -102,7 +97,7 @@ def test_every_command_has_help_with_examples(cli: Cli) -> None:
         assert "exit codes:" in run.out
 
 
-def test_a_dry_run_prints_the_plan_and_changes_nothing(cli: Cli, made: Made, tmp_path: Path) -> None:
+def test_a_dry_run_prints_the_plan_and_changes_nothing(made: Made, tmp_path: Path) -> None:
     shutil.copytree(made.tree, tmp_path / "tree", symlinks=True)
     (tmp_path / "tree/bin/python").unlink()
     run = cli("relocate", tmp_path / "tree", "--dry-run")

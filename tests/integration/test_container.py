@@ -9,20 +9,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from calls import cli
+from foreign import Foreign, host_packages
 from packaging.version import Version
 
 from manypython.archives.read import unpack
 from manypython.recipes.catalogue import required_modules
 from manypython.repair.prune import is_test_module
 from manypython.verify.roots import ROOTS
-
-if TYPE_CHECKING:
-    from conftest import Foreign
 
 pytestmark = pytest.mark.slow
 BASE = "localhost/manypython-test/bullseye:latest"
@@ -87,7 +86,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def buildah(request: pytest.FixtureRequest, host_packages: Callable[..., None]) -> str:
+def buildah(request: pytest.FixtureRequest) -> str:
     host_packages("buildah")
     if subprocess.run(
         ("buildah", "inspect", "--type", "image", BASE), capture_output=True, check=False
@@ -105,9 +104,8 @@ def buildah(request: pytest.FixtureRequest, host_packages: Callable[..., None]) 
 def inside(
     request: pytest.FixtureRequest,
     buildah: str,
-    cli: Callable[..., Any],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[str, Any, Path]]:
+) -> tuple[str, Any, Path]:
     """CPython 3.13.5 made in the image: its profile, what make said, and the unpacked tree."""
     folder = tmp_path_factory.mktemp(request.param)
     run = cli(
@@ -152,7 +150,7 @@ def required_modules_of(tree: Path) -> list[str]:
 
 
 def test_an_older_target_than_the_tree_meets_is_refused_with_who_asks_for_more(
-    inside: tuple[str, Any, Path], cli: Callable[..., Any]
+    inside: tuple[str, Any, Path],
 ) -> None:
     _, _, tree = inside
     run = cli("audit", tree, "--target", "manylinux_2_28")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 import pytest
+from calls import cli
+from foreign import host_packages
 
 from manypython.model.target import Architecture
 from manypython.model.tree import Tree
@@ -15,9 +16,7 @@ pytestmark = pytest.mark.slow
 OTHER = next(each for each in Architecture if each != os.uname().machine)
 
 
-def test_the_probe_is_green_on_the_oldest_glibc_and_in_a_debian_root(
-    cli: Callable[..., Any], unpacked: Callable[..., Tree], host_packages: Callable[..., None]
-) -> None:
+def test_the_probe_is_green_on_the_oldest_glibc_and_in_a_debian_root(unpacked: Callable[..., Tree]) -> None:
     host_packages("qemu-user-static", "bubblewrap", "debootstrap")
     tree = unpacked("3.13.5", "--target", f"{OTHER}-manylinux_2_17")
     run = cli("verify", tree.root, "--root", "glibc-2.17", "--root", "debian-12", "--json")

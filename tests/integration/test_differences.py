@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from foreign import foreign_root, host_packages
 
 from manypython.model.target import Architecture
 from manypython.model.tree import Tree
@@ -57,7 +58,7 @@ def compare(ours: dict[str, str], other: dict[str, str], listed: str) -> None:
     assert not stale, f"no difference any more: {stale}"
 
 
-def test_ours_and_a_native_build(unpacked: Callable[..., Tree], host_packages: Callable[..., None]) -> None:
+def test_ours_and_a_native_build(unpacked: Callable[..., Tree]) -> None:
     host_packages("gcc", "g++", "libc6-dev", "make")
     ours, native = (
         described(unpacked("3.13.5", *words).executable, "-I", "-B", DESCRIBE)
@@ -66,16 +67,14 @@ def test_ours_and_a_native_build(unpacked: Callable[..., Tree], host_packages: C
     compare(ours, native, "native_differences.toml")
 
 
-def test_ours_for_another_machine_and_for_this_one(
-    unpacked: Callable[..., Tree], foreign_root: Callable[..., Path], host_packages: Callable[..., None]
-) -> None:
+def test_ours_for_another_machine_and_for_this_one(unpacked: Callable[..., Tree]) -> None:
     """What configure guessed wrong in a cross build would show."""
     host_packages("qemu-user-static")
     there = "/opt/describe.py"
     surrounding = replace(PLAIN, writable=((str(DESCRIBE), there),))
-    said = []
+    said: dict[Architecture, dict[str, str]] = {}
     for architecture, words in ((OTHER, ("--target", f"{OTHER}-manylinux_2_17")), (HERE, ())):
         mounts = ROOTS["debian-12"].mounts(foreign_root("debian-12", architecture))
         tree = unpacked("3.13.5", *words)
-        said.append(described(*command(mounts, tree, surrounding, ("-I", "-B", there))))
-    compare(*said, "cross_differences.toml")
+        said[architecture] = described(*command(mounts, tree, surrounding, ("-I", "-B", there)))
+    compare(said[OTHER], said[HERE], "cross_differences.toml")

@@ -11,13 +11,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from builds import Made
+from calls import cli
+from foreign import host_packages
 
 import manypython
 from manypython.index.reading import parse
@@ -77,12 +79,12 @@ class Home:
 
 
 @pytest.fixture(scope="module")
-def archives(made: Any) -> list[Path]:
+def archives(made: Made) -> list[Path]:
     return [made.archive(suffix) for suffix in (".tar.gz", ".zip")]
 
 
 @pytest.fixture(scope="module")
-def site(archives: list[Path], cli: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(archives: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faults")
     done = cli("publish", *archives, "--to", folder / "site", "--keys", folder / "keys", "--fast")
     assert done.code == 0, done.err
@@ -283,9 +285,7 @@ def test_a_read_only_store_gives_what_it_has(home: Home, tmp_path: Path) -> None
         assert "Read-only file system" in err
 
 
-def test_a_store_where_upper_and_lower_case_are_one(
-    site: Path, tmp_path: Path, host_packages: Callable[..., None]
-) -> None:
+def test_a_store_where_upper_and_lower_case_are_one(site: Path, tmp_path: Path) -> None:
     host_packages("ntfs-3g")
     image = tmp_path / "image"
     with image.open("wb") as file:
@@ -301,7 +301,7 @@ def test_a_store_where_upper_and_lower_case_are_one(
         assert home.whole() == 1
 
 
-def test_a_filesystem_without_hard_links(home: Home, host_packages: Callable[..., None]) -> None:
+def test_a_filesystem_without_hard_links(home: Home) -> None:
     host_packages("strace")
     refuse = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=link,linkat:error=EPERM"]
     home.folder.mkdir()

@@ -9,14 +9,13 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from builds import Made
+from calls import cli
 
 from manypython.archives.read import unpack
-
-if TYPE_CHECKING:
-    from conftest import Made
 
 pytestmark = pytest.mark.slow
 MODULE = """
@@ -74,7 +73,7 @@ def ask(python: Path, *names: str, **env: str) -> list[Any]:
     program = (
         f"import importlib, json; print(json.dumps([importlib.import_module(n).answer() for n in {names}]))"
     )
-    argv = [python, "-B", "-c", program]
+    argv = (python, "-B", "-c", program)
     done = subprocess.run(argv, env={"PATH": "", **env}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     said: list[Any] = json.loads(done.stdout)
@@ -92,7 +91,7 @@ def prefix(made: Made, tmp_path: Path) -> Prefix:
 
 
 @pytest.fixture
-def archived(cli: Callable[..., Any], prefix: Prefix, tmp_path: Path) -> Callable[..., Prefix]:
+def archived(prefix: Prefix, tmp_path: Path) -> Callable[..., Prefix]:
     """``repair`` the prefix, take everything away that it was made of, and unpack the archive elsewhere."""
 
     def make(*words: str | Path, gone: tuple[Path, ...] = (), env: dict[str, str] | None = None) -> Prefix:
@@ -136,7 +135,7 @@ print(json.dumps({
 
 def computed(python: Path) -> list[str]:
     """What numpy, scipy and psycopg2 compute is right; the names of their libraries that they loaded."""
-    argv = [python, "-I", "-B", "-c", SCIENCE]
+    argv = (python, "-I", "-B", "-c", SCIENCE)
     done = subprocess.run(argv, env={}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
@@ -147,11 +146,9 @@ def computed(python: Path) -> list[str]:
     return [path.rpartition("/")[2].partition("-")[0] for path in libraries]
 
 
-def test_wheels_keep_their_own_libraries(
-    cli: Callable[..., Any], prefix: Prefix, archived: Callable[..., Prefix]
-) -> None:
-    argv = [prefix.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*argv, "numpy", "scipy", "psycopg2-binary"], check=True)
+def test_wheels_keep_their_own_libraries(prefix: Prefix, archived: Callable[..., Prefix]) -> None:
+    argv = (prefix.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    subprocess.run((*argv, "numpy", "scipy", "psycopg2-binary"), check=True)
     own = {"libscipy_openblas64_", "libscipy_openblas", "libgfortran", "libpq"}
     assert own <= set(computed(prefix.python))
     run = cli("graft", prefix.root)
@@ -192,7 +189,7 @@ def conda(prefix: Prefix) -> Prefix:
 
 
 def test_libraries_under_generic_names_are_moved_and_their_users_told(
-    conda: Prefix, archived: Callable[..., Prefix], cli: Callable[..., Any]
+    conda: Prefix, archived: Callable[..., Prefix]
 ) -> None:
     assert conda.answers("private") == [42, 42]
     assert cli("graft", conda.root).code == 0
@@ -228,9 +225,7 @@ def test_a_library_that_was_linked_by_its_path(prefix: Prefix, archived: Callabl
     assert (fetched.packages / "kept/libkept.so").is_file()
 
 
-def test_a_library_that_only_the_environment_finds(
-    cli: Callable[..., Any], prefix: Prefix, archived: Callable[..., Prefix]
-) -> None:
+def test_a_library_that_only_the_environment_finds(prefix: Prefix, archived: Callable[..., Prefix]) -> None:
     place = prefix.library(prefix.work / "far/libfar.so.1", "int number(void) { return 42; }",
                            "-Wl,-soname,libfar.so.1")  # fmt: skip
     prefix.module("far", place)

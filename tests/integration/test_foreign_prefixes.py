@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from calls import cli
 from filelock import FileLock
+from foreign import Foreign, host_packages
 
 from manypython.archives.read import unpack
 from manypython.compile.sources import fetch
@@ -19,9 +20,6 @@ from manypython.folders import cache_home
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
-
-if TYPE_CHECKING:
-    from conftest import Foreign as Root
 
 pytestmark = pytest.mark.slow
 CONFIGURED = {
@@ -63,12 +61,12 @@ def configured(name: str) -> Path:
 
 
 @pytest.fixture
-def trixie(foreign_type: type[Root]) -> Root:
+def trixie() -> Foreign:
     """Debian 13 with none of its libraries but the libc family."""
-    return foreign_type("debian-13", bare=True)
+    return Foreign("debian-13", bare=True)
 
 
-def repaired(cli: Callable[..., Any], place: Path | str, folder: Path) -> tuple[Any, Path]:
+def repaired(place: Path | str, folder: Path) -> tuple[Any, Path]:
     run = cli("repair", place, "-o", folder, "--fast", "--json")
     assert run.code == 0, run.err
     archive = next(Path(a["path"]) for a in run.data["artifacts"] if a["path"].endswith(".tar.gz"))
@@ -76,7 +74,7 @@ def repaired(cli: Callable[..., Any], place: Path | str, folder: Path) -> tuple[
     return run.data, folder / "unpacked" / "python"
 
 
-def proved(root: Root, tree: Path) -> dict[str, str]:
+def proved(root: Foreign, tree: Path) -> dict[str, str]:
     """The probe in Debian 13, and a round of pip in a virtual environment there."""
     opened = Tree.open(tree)
     seen = root.prove(tree, "foreign", sorted(opened.extension_modules()))
@@ -90,16 +88,16 @@ def proved(root: Root, tree: Path) -> dict[str, str]:
 
 
 @pytest.fixture(params=sorted(CONFIGURED))
-def prefix(request: pytest.FixtureRequest, host_packages: Callable[..., None]) -> tuple[str, Path]:
+def prefix(request: pytest.FixtureRequest) -> tuple[str, Path]:
     host_packages(*LIBRARIES)
     return request.param, configured(request.param)
 
 
 def test_a_cpython_that_somebody_configured(
-    prefix: tuple[str, Path], cli: Callable[..., Any], trixie: Root, tmp_path: Path
+    prefix: tuple[str, Path], trixie: Foreign, tmp_path: Path
 ) -> None:
     name, folder = prefix
-    data, tree = repaired(cli, folder, tmp_path)
+    data, tree = repaired(folder, tmp_path)
     _, tag, variant = CONFIGURED[name]
     proved(trixie, tree)
     assert Tree.open(tree).python_tag == tag
@@ -112,22 +110,20 @@ def test_a_cpython_that_somebody_configured(
         assert trixie.run(tree, "-c", "import sys; print(sys._is_gil_enabled())").strip() == "False"
 
 
-def test_pyenvs_python(cli: Callable[..., Any], trixie: Root, tmp_path: Path) -> None:
+def test_pyenvs_python(trixie: Foreign, tmp_path: Path) -> None:
     versions = sorted(
         Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions").glob("3.1[1-9].*")
     )
     if not versions:
         pytest.skip("this machine has no pyenv with a Python 3.11 or newer")
-    _, tree = repaired(cli, versions[-1], tmp_path)
+    _, tree = repaired(versions[-1], tmp_path)
     proved(trixie, tree)
 
 
-def test_debians_own_python(
-    cli: Callable[..., Any], trixie: Root, tmp_path: Path, host_packages: Callable[..., None]
-) -> None:
+def test_debians_own_python(trixie: Foreign, tmp_path: Path) -> None:
     host_packages("python3", "python3-dev", "python3-venv")
     interpreter = Path("/usr/bin/python3").resolve()
-    _, tree = repaired(cli, interpreter, tmp_path)
+    _, tree = repaired(interpreter, tmp_path)
     proved(trixie, tree)
     assert not list(tree.rglob("EXTERNALLY-MANAGED"))
     assert [os.readlink(path) for path in tree.rglob("dist-packages")] == ["site-packages"]
@@ -138,11 +134,9 @@ def test_debians_own_python(
     assert said.strip() == "True", "what pip installs is found"
 
 
-def test_pypy(
-    cli: Callable[..., Any], trixie: Root, tmp_path: Path, host_packages: Callable[..., None]
-) -> None:
+def test_pypy(trixie: Foreign, tmp_path: Path) -> None:
     host_packages("pypy3", "pypy3-dev", "pypy3-venv")
-    data, tree = repaired(cli, "/usr/bin/pypy3", tmp_path)
+    data, tree = repaired("/usr/bin/pypy3", tmp_path)
     assert all(Path(a["path"]).name.startswith("pypy-3.") for a in data["artifacts"])
     proved(trixie, tree)
     assert "PyPy" in trixie.run(tree, "-c", "import sys; print(sys.version)")
@@ -150,7 +144,7 @@ def test_pypy(
     assert "non-ASCII folder" in [c["name"] for c in skipped], "what PyPy cannot do is said"
 
 
-def test_a_prefix_with_several_pythons_asks_which(cli: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_prefix_with_several_pythons_asks_which(tmp_path: Path) -> None:
     if len(list(Path("/usr/lib").glob("py*3.*/os.py"))) < 2:
         pytest.skip("this machine has one Python in /usr")
     run = cli("repair", "/usr", "-o", tmp_path)

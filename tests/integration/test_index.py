@@ -8,9 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from builds import Made
+from calls import cli
 from driving import Served, clean, run
 
 
@@ -29,7 +30,7 @@ def fetched(env: dict[str, str], served: Served, *words: str) -> Path:
     return Path(run(env, *argv, *words).strip())
 
 
-def test_what_is_fetched_verifies(made: Any, served: Served, cli: Callable[..., Any], tmp_path: Path) -> None:
+def test_what_is_fetched_verifies(made: Made, served: Served, tmp_path: Path) -> None:
     python = fetched(clean(tmp_path / "home"), served)
     folder = python.parent.parent
     packed = {str(p.relative_to(made.tree)): p for p in made.tree.rglob("*") if p.is_file()}

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from conftest import Made
+from builds import Made
+from calls import cli
 
 BROKEN = '\nraise ImportError("broken on purpose")\n'
 
 
 def test_a_tree_that_is_not_proved_is_kept_and_packed_once_it_is_mended(
-    made: Made, cli: Callable[..., Any], own_cache: Path, tmp_path: Path
+    made: Made, own_cache: Path, tmp_path: Path
 ) -> None:
     """In a cache of its own, for any other `make` that works removes what was kept under this name."""
     prefix, cache = tmp_path / "prefix", ("--cache-dir", own_cache)

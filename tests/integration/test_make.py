@@ -11,11 +11,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
+from builds import Made
+from calls import cli
+from foreign import host_packages
 
 from manypython.archives.read import unpack
 from manypython.model.target import DEFAULT_TARGET
@@ -26,11 +27,6 @@ from manypython.repair.graft import plan_graft
 from manypython.repair.prune import is_test_module
 from manypython.repair.relocate import plan_relocate
 from manypython.verify.surroundings import SURROUNDINGS
-
-if TYPE_CHECKING:
-    from conftest import Made
-
-Cli = Callable[..., Any]
 
 
 def python(tree: Path, program: str, **env: str) -> str:
@@ -63,9 +59,7 @@ def test_the_whole_first_ring_of_proof_was_run(made: Made) -> None:
     assert len(set(uses)) == 1
 
 
-def test_the_archive_is_verified_in_a_foreign_root_in_every_surrounding(
-    made: Made, cli: Callable[..., Any], tmp_path: Path, host_packages: Callable[..., None]
-) -> None:
+def test_the_archive_is_verified_in_a_foreign_root_in_every_surrounding(made: Made, tmp_path: Path) -> None:
     host_packages("bubblewrap")
     page, data = tmp_path / "report.html", tmp_path / "report.json"
     run = cli(
@@ -136,7 +130,7 @@ def test_the_facts_are_complete(made: Made) -> None:
     assert {component["name"] for component in bill["components"]} == names - {"cpython"}
 
 
-def test_the_same_inputs_give_the_same_bytes(made: Made, cli: Cli, tmp_path: Path) -> None:
+def test_the_same_inputs_give_the_same_bytes(made: Made, tmp_path: Path) -> None:
     """The line from the built prefix on, in another folder, umask, time zone and locale."""
     before = os.umask(0o077)
     try:
@@ -183,7 +177,7 @@ def test_the_compiler_is_deterministic_too(tmp_path: Path, sources: Path) -> Non
     assert any(name.endswith("libz.so.1.3.2") for name in found[0])
 
 
-def test_a_prefix_that_somebody_else_built_runs_after_the_original_is_gone(cli: Cli, tmp_path: Path) -> None:
+def test_a_prefix_that_somebody_else_built_runs_after_the_original_is_gone(tmp_path: Path) -> None:
     base = Path(sys.base_prefix)
     if base == Path("/usr"):
         pytest.skip("the Python running this is the distribution's own, spread over /usr")
@@ -255,7 +249,7 @@ int main(void)
 """
 
 
-def test_a_program_embeds_libpython(made: Made, tmp_path: Path, host_packages: Callable[..., None]) -> None:
+def test_a_program_embeds_libpython(made: Made, tmp_path: Path) -> None:
     """With the flags that our own python3-config gives."""
     host_packages("gcc", "libc6-dev")
     (tmp_path / "main.c").write_text(EMBEDDING)
@@ -263,8 +257,8 @@ def test_a_program_embeds_libpython(made: Made, tmp_path: Path, host_packages: C
     flags = subprocess.run(config, capture_output=True, text=True, check=True).stdout.split()
     libraries = [flag for flag in flags if flag.startswith(("-l", "-L"))]
     rest = [flag for flag in flags if flag not in libraries]
-    argv = ("cc", *rest, f'-DTREE="{made.tree}"', tmp_path / "main.c", "-o", tmp_path / "main", *libraries)
-    subprocess.run((*argv, f"-Wl,-rpath,{made.tree}/lib"), check=True)
+    own = (f'-DTREE="{made.tree}"', f"-Wl,-rpath,{made.tree}/lib")
+    subprocess.run(("cc", *rest, *own, "main.c", "-o", "main", *libraries), check=True, cwd=tmp_path)
     said = subprocess.run((tmp_path / "main",), capture_output=True, text=True, check=True, env={}).stdout
     assert said.startswith(f"embedded in {made.tree} OpenSSL 3.5")
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from conftest import Made
+from builds import Made
+from foreign import host_packages
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> str:
@@ -27,9 +25,7 @@ def listing(root: Path) -> dict[str, str | tuple[int, int]]:
     }
 
 
-def test_tar_and_unzip_make_what_we_make(
-    made: Made, tmp_path: Path, host_packages: Callable[..., None]
-) -> None:
+def test_tar_and_unzip_make_what_we_make(made: Made, tmp_path: Path) -> None:
     host_packages("tar", "gzip", "unzip")
     run("tar", "-xzf", made.archive("install_only.tar.gz"), "-C", tmp_path)
     assert listing(tmp_path / "python") == listing(made.tree)
@@ -40,7 +36,7 @@ def test_tar_and_unzip_make_what_we_make(
     assert run(tmp_path / "zipped/bin/python3.13", "-Ic", "print('runs')") == "runs\n"
 
 
-def test_readelf_has_nothing_to_complain_of(made: Made, host_packages: Callable[..., None]) -> None:
+def test_readelf_has_nothing_to_complain_of(made: Made) -> None:
     """Of files that were patched and stripped."""
     host_packages("binutils")
     files = [
@@ -54,7 +50,7 @@ def test_readelf_has_nothing_to_complain_of(made: Made, host_packages: Callable[
     assert "readelf: " not in done.stdout
 
 
-def test_the_makefile_finds_itself(made: Made, tmp_path: Path, host_packages: Callable[..., None]) -> None:
+def test_the_makefile_finds_itself(made: Made, tmp_path: Path) -> None:
     host_packages("make")
     (makefile,) = made.tree.glob("lib/python3.13/config-3.13-*/Makefile")
     for name in ("plain", "with space"):

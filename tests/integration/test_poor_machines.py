@@ -6,20 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
+from builds import Made
+from foreign import host_packages
 
 from manypython.compile.toolchains.zig import zig_folder
 from manypython.model.target import DEFAULT_TARGET
-from manypython.verify.controls import by_program
+from manypython.verify.controls import Control, by_program
 from manypython.verify.report import Check
-
-if TYPE_CHECKING:
-    from conftest import Made
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a machine poor")
 
@@ -153,9 +151,7 @@ def run(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
-def test_verify_ends_well_or_with_one_clear_line(
-    machine: Machine, place: Path, host_packages: Callable[..., None]
-) -> None:
+def test_verify_ends_well_or_with_one_clear_line(machine: Machine, place: Path) -> None:
     host_packages("bubblewrap")
     done = run(machine, "verify", place / "tree", cache=place / "cache")
     assert done.returncode == machine.code, done.stdout
@@ -198,7 +194,7 @@ def test_make_says_so_before_it_builds(setup: str, said: str, own_cache: Path, t
 def test_the_c_program_says_what_the_system_refuses(own_cache: Path, tmp_path: Path) -> None:
     (own_cache / "controls").unlink()  # it is compiled here
 
-    def control(*start: str) -> Any:
+    def control(*start: str) -> Control:
         return by_program(DEFAULT_TARGET.architecture, own_cache, lambda program: (*start, program))
 
     suspects = tuple(

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
+from builds import Made
+from calls import cli
 
 from manypython.folders import cache_home
 
 CACHE = Path(cache_home(), "manypython")
 
-if TYPE_CHECKING:
-    from conftest import Made
-
 
 @pytest.mark.slow
 def test_everything_built_again_elsewhere_gives_the_same_bytes(
-    made: Made, cli: Callable[..., Any], tmp_path: Path, sources: Path
+    made: Made, tmp_path: Path, sources: Path
 ) -> None:
     """Every library and CPython itself, compiled again in another folder, umask and time zone."""
     before = os.umask(0o077)
@@ -38,9 +35,7 @@ def test_everything_built_again_elsewhere_gives_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_a_cache_from_another_place_gives_the_same_bytes(
-    made: Made, cli: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_a_cache_from_another_place_gives_the_same_bytes(made: Made, tmp_path: Path) -> None:
     """What was built there names folders of that place, and no archive may."""
     for name in ("builds", "sources"):
         shutil.copytree(CACHE / name, tmp_path / "moved" / name, symlinks=True)

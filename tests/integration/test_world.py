@@ -9,12 +9,11 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from conftest import Foreign, Made
+from builds import Made
+from foreign import Foreign, host_packages
 
 pytestmark = pytest.mark.slow
 ROWS = tomllib.loads(Path(__file__).with_name("packages.toml").read_text())["package"]
@@ -55,7 +54,7 @@ def venv(moved: Path, tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-def run(*argv: Any, cwd: Path, **environment: str) -> str:
+def run(*argv: str | Path, cwd: Path, **environment: str) -> str:
     env = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), **environment}
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=cwd, env=env, timeout=900)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -63,24 +62,20 @@ def run(*argv: Any, cwd: Path, **environment: str) -> str:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
-def test_a_package_works(
-    row: dict[str, Any], venv: Callable[..., Path], tmp_path: Path, host_packages: Callable[..., None]
-) -> None:
+def test_a_package_works(row: dict[str, Any], venv: Callable[..., Path], tmp_path: Path) -> None:
     host_packages(*row.get("host", ()))
     python = venv(*row.get("requirements", [row["name"]]))
     run(python, "-c", row["program"], cwd=tmp_path, **row.get("environment", {}))
 
 
-def test_nuitka_makes_a_folder_that_runs_on_glibc_2_17(
-    venv: Callable[..., Path], tmp_path: Path, foreign_type: type[Foreign], host_packages: Callable[..., None]
-) -> None:
+def test_nuitka_makes_a_folder_that_runs_on_glibc_2_17(venv: Callable[..., Path], tmp_path: Path) -> None:
     host_packages("gcc", "libc6-dev", "patchelf")
     (tmp_path / "app.py").write_text(SCRIPT)
     python = venv("nuitka")
     words = ("--standalone", "--assume-yes-for-downloads", "--quiet", "--static-libpython=no", "app.py")
     run(python, "-m", "nuitka", *words, cwd=tmp_path)
     assert "fine" in run(tmp_path / "app.dist/app.bin", cwd=tmp_path)
-    assert "fine" in foreign_type("debian-12").execute(tmp_path / "app.dist/app.bin")
+    assert "fine" in Foreign("debian-12").execute(tmp_path / "app.dist/app.bin")
 
 
 def test_the_tree_stays_as_it_was(moved: Path, made: Made) -> None:

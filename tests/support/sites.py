@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,6 +25,11 @@ from manypython.model.grammar import DEBUG, THREADING
 from manypython.model.identifier import BuildNumber
 from manypython.model.target import Target
 from manypython.site import keys
+
+
+def days(number: float) -> datetime:
+    """The moment so many days from now."""
+    return datetime.now(UTC) + timedelta(days=number)
 
 
 def interpreter(version: str, said: str = "", body: str = "") -> tuple[Member, ...]:
@@ -107,7 +112,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
-        self.faults: dict[str, list[Callable[[Handler, bytes], bool]]] = {}
+        self.faults: dict[str, list[Fault]] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
 
     @property
@@ -153,6 +158,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Quiet."""
+
+
+Fault = Callable[[Handler, bytes], bool]
+"""What a server does wrong with a request for these bytes; whether it gave an answer."""
 
 
 def stall(handler: Handler, data: bytes) -> bool:
@@ -207,4 +216,6 @@ def rangeless(handler: Handler, data: bytes) -> bool:
     return True
 
 
-FAULTS = {f.__name__: f for f in (stall, cut, shorter, longer, failing, looping, other, rangeless)}
+FAULTS: dict[str, Fault] = {
+    f.__name__: f for f in (stall, cut, shorter, longer, failing, looping, other, rangeless)
+}

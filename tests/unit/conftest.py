@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import pytest
@@ -19,10 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from sites import FAULTS, Handler, MadeSite, Server, interpreter
+from sites import Handler, MadeSite, Server
 
 from manypython import process
-from manypython.archives.members import Member
 from manypython.compile.toolchains.zig import zig_folder
 from manypython.folders import cache_home
 from manypython.site import keys
@@ -158,41 +156,23 @@ def secured(server: Server, authority: tuple[Path, Path]) -> str:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority[1])
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    return str(server.url.replace("http://", "https://"))
+    return server.url.replace("http://", "https://")
 
 
 @pytest.fixture
-def faults() -> dict[str, Callable[[Handler, bytes], bool]]:
-    """What a server can do wrong, by name."""
-    return FAULTS
-
-
-@pytest.fixture
-def days() -> Callable[[float], datetime]:
-    """The moment so many days from now."""
-    return lambda number: datetime.now(UTC) + timedelta(days=number)
-
-
-@pytest.fixture
-def tree_of() -> Callable[..., tuple[Member, ...]]:
-    """``interpreter``, for tests that want another one."""
-    return interpreter
-
-
-@pytest.fixture
-def wanting(server: Any) -> Callable[[bytes], str]:
+def wanting(server: Server) -> Callable[[bytes], str]:
     """Have the server want a name and a password; its URL."""
 
     def want(login: bytes) -> str:
         wanted = f"Basic {base64.b64encode(login).decode()}"
 
-        def refuse(handler: Any, _: bytes) -> bool:
+        def refuse(handler: Handler, _: bytes) -> bool:
             if handler.headers.get("Authorization") == wanted:
                 return False
             handler.answer(401, b"who are you")
             return True
 
         server.faults[""] = [refuse] * 99
-        return str(server.url)
+        return server.url
 
     return want

@@ -48,7 +48,7 @@ def test_a_readme_that_lost_a_command_is_an_error(lost: str) -> None:
 
 def test_the_script_of_our_readme_makes_an_interpreter_and_tests_it() -> None:
     program = CHECKOUT / "tests/newcomer/readme.py"
-    argv = [sys.executable, "-I", "-S", program]  # nothing but the standard library
+    argv = (sys.executable, "-I", "-S", program)  # nothing but the standard library
     script = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     assert "nox -s make" in script
     assert script.endswith("nox -s tests\n")

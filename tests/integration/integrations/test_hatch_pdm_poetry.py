@@ -95,12 +95,11 @@ def test_from_a_folder(
     assert run(env, *it.python, "-c", HERE, cwd=project).startswith(bases(tmp_path / "home"))
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="these tests run on a Python that would be found")
 @each_tool
 def test_nothing_is_found_without_it(
     it: Tool, project: Path, tool: Callable[..., Path], tmp_path: Path
 ) -> None:
-    if sys.version_info[:2] >= (3, 13):
-        pytest.skip("these tests run on a Python that would be found")
     done = attempt(clean(tmp_path / "home", tool(it.requirement), **CLOSED), *it.job, cwd=project)
     assert done.returncode != 0
     assert it.missing in done.stdout + done.stderr

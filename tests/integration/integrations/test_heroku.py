@@ -15,9 +15,11 @@ import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from driving import Page, Served, attempt, clean, run
+from foreign import host_packages
 
 from manypython.archives.read import members
 
@@ -142,7 +144,7 @@ def free_port() -> str:
         return str(sock.getsockname()[1])
 
 
-def page(argv: list[str], port: str) -> dict[str, str]:
+def page(argv: list[str], port: str) -> dict[str, Any]:
     """The page of a web process, which is ended afterwards."""
     with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as web:
         try:
@@ -154,7 +156,7 @@ def page(argv: list[str], port: str) -> dict[str, str]:
                     break
                 time.sleep(0.1)
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
-                found: dict[str, str] = json.load(answer)
+                found: dict[str, Any] = json.load(answer)
                 return found
         except OSError as error:
             web.terminate()
@@ -164,7 +166,7 @@ def page(argv: list[str], port: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def database(host_packages: Callable[..., None]) -> Iterator[str]:
+def database() -> Iterator[str]:
     """The port of a PostgreSQL of our own."""
     host_packages("postgresql", "bubblewrap")
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -217,9 +219,7 @@ def test_without_the_index_nothing_is_built(buildpack: Path, tmp_path: Path) -> 
     assert not (app / ".heroku").exists()
 
 
-def test_a_site_that_gives_no_answer_is_named_without_its_password(
-    buildpack: Path, host_packages: Callable[..., None], tmp_path: Path
-) -> None:
+def test_a_site_that_gives_no_answer_is_named_without_its_password(buildpack: Path, tmp_path: Path) -> None:
     host_packages("curl")
     app = write(tmp_path / "app", {"requirements.txt": ""})
     config = write(tmp_path / "env", {"MANYPYTHON_INDEX": "https://me:secret@127.0.0.1:99999/index.json"})
@@ -309,8 +309,7 @@ LOCK = {"uv": ("uv", "lock"), "poetry": ("poetry", "lock"), "pipenv": ("pipenv",
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LOCKED)
 def test_what_a_tool_has_locked_runs_from_the_moved_slug(
-    served: Served, buildpack: Path, tool: Callable[..., Path], host_packages: Callable[..., None],
-    name: str, tmp_path: Path,
+    served: Served, buildpack: Path, tool: Callable[..., Path], name: str, tmp_path: Path,
 ) -> None:  # fmt: skip
     host_packages("bubblewrap")
     app = write(
@@ -413,9 +412,7 @@ def test_a_cloud_native_build_twice(served: Served, buildpack: Path, database: s
 
 
 @pytest.mark.slow
-def test_the_stock_buildpack_takes_our_repack(
-    served: Served, host_packages: Callable[..., None], tmp_path: Path
-) -> None:
+def test_the_stock_buildpack_takes_our_repack(served: Served, tmp_path: Path) -> None:
     """``MANYPYTHON_HEROKU_BUILDPACK`` names a checkout of heroku-buildpack-python."""
     if STOCK not in os.environ:
         pytest.skip(f"{STOCK} names no checkout of heroku-buildpack-python")

@@ -10,16 +10,13 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from driving import Page, Served, attempt, clean, run
-
-if TYPE_CHECKING:
-    from conftest import Foreign
+from foreign import Foreign, host_packages
 
 pytestmark = pytest.mark.slow
 EXAMPLE = Path(__file__).parents[3] / "examples/pyinstaller"
@@ -31,7 +28,6 @@ def made_by_the_page(
     served: Served,
     tool: Callable[..., Path],
     tmp_path_factory: pytest.TempPathFactory,
-    host_packages: Callable[..., None],
 ) -> tuple[Path, str]:
     """The program, in a folder of its own, and what the page's commands printed."""
     host_packages("binutils")
@@ -107,10 +103,10 @@ def test_what_the_page_shows(made_by_the_page: tuple[Path, str]) -> None:
 
 @pytest.mark.parametrize(("root", "glibc"), [("glibc-2.17", "2.17"), ("debian-11", "2.31")])
 def test_it_runs_elsewhere(
-    root: str, glibc: str, made_by_the_page: tuple[Path, str], certificate: Path, foreign_type: type[Foreign]
+    root: str, glibc: str, made_by_the_page: tuple[Path, str], certificate: Path
 ) -> None:
     program, _ = made_by_the_page
-    there: Any = foreign_type(root)
+    there = Foreign(root)
     library = {"LD_LIBRARY_PATH": "/opt/app/lib"}
     assert there.execute(program, "--version", **library).endswith(f"; glibc {glibc}\n")
     said = there.execute(program, "--database", "/tmp/known", f"/opt/app/{certificate.name}", **library)

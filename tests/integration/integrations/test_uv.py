@@ -7,10 +7,11 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from builds import Made
 from driving import Page, Served, attempt, clean, run
+from foreign import host_packages
 from samples_of_index import make_archives, name_of
 
 from manypython.archives.write import FAST
@@ -60,9 +61,7 @@ def listed(served: Served, folder: Path, **changes: str) -> Path:
     return path
 
 
-def test_the_page(
-    served: Served, uv: Path, tool: Callable[..., Path], host_packages: Callable[..., None], tmp_path: Path
-) -> None:
+def test_the_page(served: Served, uv: Path, tool: Callable[..., Path], tmp_path: Path) -> None:
     host_packages("gcc", "libc6-dev")
     env = clean(tmp_path / "home", uv, tool("manypython"))
     PAGE.write(tmp_path, served)
@@ -136,7 +135,7 @@ def test_what_uv_says_without_us_and_of_what_the_site_has_not(
 
 
 def test_a_newer_version_that_this_machine_cannot_run_is_not_what_uv_gets(
-    made: Any, uv: Path, tmp_path: Path
+    made: Made, uv: Path, tmp_path: Path
 ) -> None:
     """Nor one for a newer processor, at which uv does not look; the lists that have them give them, as a control."""
     machine, site = os.uname().machine, tmp_path / "site"
@@ -157,7 +156,8 @@ def test_a_newer_version_that_this_machine_cannot_run_is_not_what_uv_gets(
         env["UV_PYTHON_INSTALL_DIR"] = str(tmp_path / f"for {path.name}")
         done = attempt(env, "uv", "python", "install", "3.13")
         assert done.returncode == 0, done.stderr
-        return re.search(r"Installed Python (\S+)", done.stderr)[1]  # type: ignore[index]
+        (version,) = re.findall(r"Installed Python (\S+)", done.stderr)
+        return str(version)
 
     real = made.data["artifacts"][0]["path"].split("cpython-")[1].split("+")[0]
     assert got(site / "uv/downloads.json") == real

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_who_fails_first_does_not_wait_for_the_other() -> None:
 
 
 def test_with_threads_there_is_no_second_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared.threading, "active_count", lambda: 2)
+    monkeypatch.setattr(threading, "active_count", lambda: 2)
     monkeypatch.setattr(os, "fork", lambda: pytest.fail("forked"))
     seen: list[int] = []
     shared.in_two(range(5), seen.append)
@@ -73,7 +74,7 @@ def test_where_no_process_can_be_had_one_does_it_all(monkeypatch: pytest.MonkeyP
     def none() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(shared.threading, "active_count", lambda: 1)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
     monkeypatch.setattr(os, "fork", none)
     open_before = len(list(Path("/proc/self/fd").iterdir()))
     seen: list[int] = []

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -72,10 +73,10 @@ def test_what_goes_in_comes_out(tmp_path: Path, suffix: str, chosen: tuple[Membe
 @settings(PROPERTY, max_examples=300)
 @given(data=st.binary(max_size=2000), suffix=st.sampled_from([".tar.gz", ".tar.zst", ".zip", "gzip", "zstd"]))
 def test_arbitrary_bytes_are_refused_as_archives(tmp_path: Path, data: bytes, suffix: str) -> None:
-    packed = {"gzip": gzip.compress, "zstd": zstandard.compress}.get(suffix)
+    packed: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.compress}
     ending = {"gzip": ".tar.gz", "zstd": ".tar.zst"}.get(suffix, suffix)
     archive = tmp_path / f"x{ending}"
-    archive.write_bytes(packed(data) if packed else data)
+    archive.write_bytes(packed.get(suffix, bytes)(data))
     shutil.rmtree(tmp_path / "out", ignore_errors=True)
     with pytest.raises(ArchiveError):
         unpack(archive, tmp_path / "out/here")

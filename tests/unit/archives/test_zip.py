@@ -10,12 +10,16 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 import pytest
 
 from manypython.archives import place
 from manypython.archives.read import members, unpack
 from manypython.model.errors import ArchiveError, OutputError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 DATA = b"some bytes that deflate " * 40
 
@@ -25,35 +29,48 @@ def packed(data: bytes) -> bytes:
     return stream.compress(data) + stream.flush()
 
 
+class Fields(TypedDict, total=False):
+    """What the headers of a member say, and what stands behind the local one."""
+
+    name: bytes
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    extra: bytes
+    content: bytes
+    behind: bytes
+
+
 def zip_of(
     path: Path,
     *rows: tuple[str, bytes, int],
-    local: dict[str, object] | None = None,
-    listed: dict[str, object] | None = None,
+    local: Fields | None = None,
+    listed: Fields | None = None,
 ) -> Path:
     """A zip of members (name, data, mode), all deflated; `local` and `listed` replace fields of the last one."""
     body, directory = b"", b""
     for number, (name, data, mode) in enumerate(rows):
-        fields: dict[str, object] = {
+        fields: Fields = {
             "name": name.encode(), "flags": 0x800, "method": 8, "crc": zlib.crc32(data),
             "size": len(data), "extra": b"", "content": packed(data), "behind": b"",
         }  # fmt: skip
         last = number == len(rows) - 1
-        here = {**fields, **(local or {})} if last else fields
-        there = {**fields, "content": here["content"], **(listed or {})} if last else fields
+        here: Fields = {**fields, **(local or {})} if last else fields
+        there: Fields = {**fields, "content": here["content"], **(listed or {})} if last else fields
         offset = len(body)
         for f, is_local in ((here, True), (there, False)):
             common = struct.pack(
                 "<5H3L2H", 20, f["flags"], f["method"], 0, 0x21, f["crc"],
-                f.get("packed", len(f["content"])), f["size"], len(f["name"]), len(f["extra"]),  # type: ignore[arg-type]
+                f.get("packed", len(f["content"])), f["size"], len(f["name"]), len(f["extra"]),
             )  # fmt: skip
             if is_local:
-                body += b"PK\x03\x04" + common + f["name"] + f["extra"] + f["content"] + f["behind"]  # type: ignore[operator]
+                body += b"PK\x03\x04" + common + f["name"] + f["extra"] + f["content"] + f["behind"]
             else:
                 outer = struct.pack("<3H2L", 0, 0, 0, mode << 16, offset)
-                directory += (
-                    b"PK\x01\x02" + struct.pack("<H", 0x314) + common + outer + f["name"] + f["extra"]
-                )  # type: ignore[operator]
+                directory += b"PK\x01\x02" + struct.pack("<H", 0x314) + common + outer
+                directory += f["name"] + f["extra"]
     end = struct.pack("<4H2LH", 0, 0, len(rows), len(rows), len(directory), len(body), 0)
     path.write_bytes(body + directory + b"PK\x05\x06" + end)
     return path
@@ -114,8 +131,8 @@ def test_the_hand_made_zip_is_a_zip(tmp_path: Path) -> None:
 def test_two_views_and_unknown_ways_are_refused(
     tmp_path: Path,
     refused: Callable[[Path, str], None],
-    local: dict[str, object],
-    listed: dict[str, object],
+    local: Fields,
+    listed: Fields,
     fact: str,
 ) -> None:
     refused(zip_of(tmp_path / "x.zip", file("first"), file("a"), local=local, listed=listed), fact)
@@ -170,7 +187,7 @@ def test_hostile_members_are_refused_before_the_first_byte(
     ],
 )
 def test_data_that_is_not_what_the_directory_says_is_refused_and_nothing_is_left(
-    tmp_path: Path, alone: bool, local: dict[str, object], both: dict[str, object], fact: str
+    tmp_path: Path, alone: bool, local: Fields, both: Fields, fact: str
 ) -> None:
     rows = (*(file(f"d/{n}") for n in range(20)), file("a"))
     archive = zip_of(tmp_path / "x.zip", *rows, local={**local, **both}, listed=both)
@@ -182,10 +199,10 @@ def test_data_that_is_not_what_the_directory_says_is_refused_and_nothing_is_left
 
 
 def test_a_folder_has_no_data_to_hide(tmp_path: Path, refused: Callable[[Path, str], None]) -> None:
-    empty = {"content": packed(b"")}
+    empty = Fields(content=packed(b""))
     assert unpack(zip_of(tmp_path / "x.zip", ("a/", b"", 0), local=empty), tmp_path / "good") == ()
     assert (tmp_path / "good/a").is_dir()
-    hidden = {"content": packed(b"") + b"hidden"}
+    hidden = Fields(content=packed(b"") + b"hidden")
     refused(zip_of(tmp_path / "x.zip", ("a/", b"", 0), local=hidden), "something follows its data")
 
 
@@ -199,12 +216,12 @@ def test_sizes_may_stand_behind_the_data_and_in_64_bits(tmp_path: Path) -> None:
         def writable(self) -> bool:
             return True
 
-        def write(self, data: bytes) -> int:  # type: ignore[override]
-            self.data += data
-            return len(data)
+        def write(self, data: ReadableBuffer) -> int:
+            self.data += bytes(data)
+            return len(bytes(data))
 
     pipe = Pipe()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as written:  # type: ignore[type-var]
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as written:
         written.writestr("a", DATA)
         written.writestr("b", b"")
     (tmp_path / "x.zip").write_bytes(pipe.data)
@@ -247,11 +264,15 @@ def test_a_directory_with_more_than_the_end_says_is_refused(
 
 
 def test_links_are_made_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
+    made: list[str] = []
     before = {name: getattr(place.Root, name) for name in ("folder", "file", "link")}
 
     def noted(name: str) -> Callable[..., None]:
-        return lambda root, *words: (made.append(name), before[name](root, *words))[1]
+        def effect(root: place.Root, *words: object) -> None:
+            made.append(name)
+            before[name](root, *words)
+
+        return effect
 
     for name in before:
         monkeypatch.setattr(place.Root, name, noted(name))

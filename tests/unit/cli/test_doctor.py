@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sites import MadeSite, Server
 
 from manypython.cli import main
 from manypython.model.errors import TROUBLE, DownloadError, NoBuildError
@@ -56,7 +57,7 @@ def test_each_request_is_answered_once() -> None:
 
 
 def test_a_project_before_and_after_fetching(
-    site: Any, server: Any, folder: Path, capfd: pytest.CaptureFixture[str]
+    site: MadeSite, server: Server, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     index = ("--index", server.url, "--trust", site.trust)
     code, told = doctor(capfd, folder, *index)
@@ -89,7 +90,7 @@ def test_an_index_that_gives_no_answer_is_named(folder: Path, capfd: pytest.Capt
 
 
 def test_what_is_not_to_be_had_is_told_with_what_is(
-    site: Any, folder: Path, capfd: pytest.CaptureFixture[str]
+    site: MadeSite, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (folder / ".python-version").write_text("3.8\n2.7\n")
     code, told = doctor(capfd, folder, "--index", str(site.folder), "--trust", site.trust)
@@ -102,7 +103,7 @@ def test_what_is_not_to_be_had_is_told_with_what_is(
 
 
 def test_a_broken_file_does_not_hide_the_others(
-    site: Any, folder: Path, capfd: pytest.CaptureFixture[str]
+    site: MadeSite, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "Pipfile").write_text("[requires\n")
     index = ("--index", str(site.folder), "--trust", site.trust)
@@ -114,7 +115,7 @@ def test_a_broken_file_does_not_hide_the_others(
 
 
 def test_a_store_that_cannot_be_written_is_in_the_way(
-    site: Any, folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    site: MadeSite, folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MANYPYTHON_STORE_DIR", str(folder / "tox.ini/pythons"))
     code, told = doctor(capfd, folder, "--index", str(site.folder), "--trust", site.trust)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import Any
 
 import pytest
+from sites import MadeSite, Server
 
 from manypython.cli import main
 from manypython.model import errors
 
 
 def test_what_is_printed_speaks_of_the_index_that_is_set(
-    site: Any, server: Any, capfd: pytest.CaptureFixture[str]
+    site: MadeSite, server: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["integrate", "manypython", "--index", server.url]
     assert main([*argv, "--trust", site.trust]) == 0
@@ -27,7 +27,7 @@ def test_what_is_printed_speaks_of_the_index_that_is_set(
     assert json.loads(capfd.readouterr().out)["text"] == told.out.strip()
 
 
-def test_all_tools_are_listed(site: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_all_tools_are_listed(site: MadeSite, capfd: pytest.CaptureFixture[str]) -> None:
     argv = ["integrate", "--index", str(site.folder), "--trust", site.trust]
     assert main(argv) == 0
     listed = [line.split()[0] for line in capfd.readouterr().out.splitlines()]
@@ -37,7 +37,7 @@ def test_all_tools_are_listed(site: Any, capfd: pytest.CaptureFixture[str]) -> N
     assert f"file://{site.folder}/" in next(row["text"] for row in rows if row["tool"] == "uv")
 
 
-def test_a_version_may_be_chosen(site: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_version_may_be_chosen(site: MadeSite, capfd: pytest.CaptureFixture[str]) -> None:
     site.add("3.12.4")
     site.publish()
     argv = ["integrate", "uv", "--index", str(site.folder), "--trust", site.trust, "--python"]
@@ -47,13 +47,13 @@ def test_a_version_may_be_chosen(site: Any, capfd: pytest.CaptureFixture[str]) -
     assert "has no final release of 3.99" in capfd.readouterr().err
 
 
-def test_an_unknown_tool_is_told_of_the_known(site: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_tool_is_told_of_the_known(site: MadeSite, capfd: pytest.CaptureFixture[str]) -> None:
     argv = ["integrate", "frob", "--index", str(site.folder), "--trust", site.trust]
     assert main(argv) == errors.UsageError.exit_code
     assert "there are manypython, uv, " in capfd.readouterr().err
 
 
-def test_a_site_that_nobody_signs_is_said_to_be_so(site: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_site_that_nobody_signs_is_said_to_be_so(site: MadeSite, capfd: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(site.folder / "metadata")
     argv = ["integrate", "--index", str(site.folder), "--allow-unsigned", "--json"]
     assert main(argv) == 0

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from manypython import host_tools
 from manypython.compile import builder, steps
 from manypython.compile.toolchains.base import RELEASE, Toolchain
 from manypython.compile.toolchains.zig import zig
@@ -75,9 +75,7 @@ def test_a_zig_toolchain_has_drivers_of_one_word(tmp_path: Path) -> None:
 def test_a_missing_program_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        host_tools.shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None
-    )
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
     with pytest.raises(HostToolError) as caught:
         require(["make", "perl", "aclocal"], install=False, reporter=QUIET)
     assert caught.value.message.endswith("aclocal, make, perl")

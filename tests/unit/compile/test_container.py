@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ NAMES = ["manylinux_2_28", "manylinux_2_31", "manylinux_2_34", "musllinux_1_2"]
 INSIDE = Inside("14.2.1", "glibc 2.28", "0" * 64, "/opt/rh/bin:/bin", "/opt/rh/lib")
 
 
-def box(engine: Engine, **changes: str) -> Container:
+def box(engine: Engine, **changes: Any) -> Container:
     return replace(Container(engine, "manypython-1-ab", "localhost/x:1", (Path("/cache"),)), **changes)
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from manypython.compile import method
 from manypython.compile.images import images
 from manypython.compile.method import Method, buildable
-from manypython.compile.toolchains import gcc
 from manypython.compile.toolchains.base import RELEASE
 from manypython.compile.toolchains.gcc import HostGcc, ImageGcc
 from manypython.model.errors import UsageError
@@ -28,7 +29,7 @@ def inside(image: str) -> Method:
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """This test's machine is x86_64 with glibc 2.36, whatever it runs on."""
     monkeypatch.setattr(method, "native_architecture", lambda: X86)
-    monkeypatch.setattr(gcc.os, "confstr", lambda _: "glibc 2.36")
+    monkeypatch.setattr(os, "confstr", lambda _: "glibc 2.36")
 
 
 def test_zig_promises_and_gcc_finds_out() -> None:
@@ -67,6 +68,6 @@ def test_what_cannot_be_built_is_refused_before_anything_is(
 
 
 def test_an_image_newer_than_this_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gcc.os, "confstr", lambda _: "glibc 2.31")
+    monkeypatch.setattr(os, "confstr", lambda _: "glibc 2.31")
     with pytest.raises(UsageError, match=r"manylinux_2_34 makes cannot be proved .* glibc 2.31"):
         buildable(None, inside("manylinux_2_34"), POLICIES)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from manypython.compile import update
+from manypython.compile import sources, update
 from manypython.compile.images import images
 from manypython.compile.update import Release, releases, repinned
 from manypython.model.errors import RecipeError, SourceError
@@ -121,7 +121,7 @@ def test_an_archive_that_debian_packed_itself_is_no_origin_of_the_next_release()
 
 def local(monkeypatch: pytest.MonkeyPatch, upstream: str, host: str) -> None:
     """Let a server on loopback stand for an upstream."""
-    real = update.answer
+    real = sources.answer
     monkeypatch.setattr(update, "answer", lambda url, *a, **k: real(url.replace(upstream, host), *a, **k))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sites import MadeSite
 
 from manypython import fetch
 from manypython.http.logins import Netrc, _parsed
@@ -48,7 +49,7 @@ def written(home: Path, data: bytes | str) -> Path:
     ],
 )
 def test_netrc_gives_name_and_password(
-    data: bytes | str, site: Any, wanting: Callable[[bytes], str], home: Path
+    data: bytes | str, site: MadeSite, wanting: Callable[[bytes], str], home: Path
 ) -> None:
     written(home, data)
     index = wanting(f"me:{SECRET}".encode())
@@ -56,7 +57,7 @@ def test_netrc_gives_name_and_password(
 
 
 def test_a_netrc_in_another_encoding_gives_the_bytes_that_it_has(
-    site: Any, wanting: Callable[[bytes], str], home: Path
+    site: MadeSite, wanting: Callable[[bytes], str], home: Path
 ) -> None:
     written(home, f"machine {HOST} login me password sücret\n".encode("latin-1"))
     assert fetch("3.13", index=wanting("me:sücret".encode("latin-1")), trust=site.trust)
@@ -76,21 +77,21 @@ def test_a_netrc_in_another_encoding_gives_the_bytes_that_it_has(
     ],
 )
 def test_a_url_gives_name_and_password_as_utf_8(
-    login: str, bytes_: bytes, site: Any, wanting: Callable[[bytes], str], home: Path
+    login: str, bytes_: bytes, site: MadeSite, wanting: Callable[[bytes], str], home: Path
 ) -> None:
     written(home, "default login other password other\n")
     index = wanting(bytes_).replace("http://", f"http://{login}@")
     assert fetch("3.13", index=index, trust=site.trust).version == "3.13.15"
 
 
-def refused(site: Any, index: str) -> DownloadError:
+def refused(site: MadeSite, index: str) -> DownloadError:
     with pytest.raises(DownloadError, match="HTTP 401") as caught:
         fetch("3.13", index=index, trust=site.trust)
     assert "cret" not in caught.value.line
     return caught.value
 
 
-def test_a_401_says_what_was_given(site: Any, wanting: Callable[[bytes], str], home: Path) -> None:
+def test_a_401_says_what_was_given(site: MadeSite, wanting: Callable[[bytes], str], home: Path) -> None:
     index = wanting(b"me:right")
     asked = "write a name and a password into the URL (https://NAME:PASSWORD@127.0.0.1/) or into"
     assert refused(site, index).remedy == f"{asked} ~/.netrc"
@@ -110,7 +111,7 @@ def test_a_401_says_what_was_given(site: Any, wanting: Callable[[bytes], str], h
 
 
 def test_a_netrc_that_cannot_be_read_is_named_by_a_401(
-    site: Any, wanting: Callable[[bytes], str], home: Path, monkeypatch: pytest.MonkeyPatch
+    site: MadeSite, wanting: Callable[[bytes], str], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = wanting(b"me:right")
     (home / ".netrc").mkdir()
@@ -147,7 +148,7 @@ def test_a_url_that_cannot_be_read_shows_no_password(index: str) -> None:
 def test_what_is_no_url_is_said_to_be_none(index: str, tmp_path: Path) -> None:
     for options in ({"index": index}, {"index": str(tmp_path), "mirrors": [index]}):
         with pytest.raises(UsageError) as caught:
-            fetch("3.13", trust=f"sha256:{'0' * 64}", **options)  # type: ignore[arg-type]
+            fetch("3.13", trust=f"sha256:{'0' * 64}", **options)
         assert caught.value.message == f"{index}: is no http or https URL"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from sites import Handler, MadeSite, Server
 
 from manypython import fetch
 from manypython.http.proxies import proxy_for
@@ -105,7 +106,9 @@ def proxying(
         made.server_close()
 
 
-def test_the_environments_proxy_is_taken(site: Any, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environments_proxy_is_taken(
+    site: MadeSite, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with proxying() as (where, seen):
         monkeypatch.setenv("http_proxy", f"http://{where}")
         fetch("3.13", index=server.url, trust=site.trust)
@@ -116,7 +119,9 @@ def test_the_environments_proxy_is_taken(site: Any, server: Any, monkeypatch: py
         assert len(seen) == passed
 
 
-def test_a_proxy_may_have_an_ipv6_address(site: Any, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_may_have_an_ipv6_address(
+    site: MadeSite, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with proxying("::1") as (where, seen):
         monkeypatch.setenv("http_proxy", f"http://{where}")
         assert fetch("3.13", index=server.url, trust=site.trust).version == "3.13.15"
@@ -125,7 +130,7 @@ def test_a_proxy_may_have_an_ipv6_address(site: Any, server: Any, monkeypatch: p
 
 @pytest.mark.parametrize("written", ["http://{}", "{}", "http://{}/", "HTTP://{}/a/path"])
 def test_a_proxy_is_named_as_people_name_it(
-    written: str, site: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+    written: str, site: MadeSite, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with proxying() as (where, seen):
         monkeypatch.setenv("http_proxy", written.format(where))
@@ -134,7 +139,7 @@ def test_a_proxy_is_named_as_people_name_it(
 
 
 def test_name_and_password_go_to_a_proxy_as_utf_8(
-    site: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+    site: MadeSite, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with proxying(wanted=BASIC) as (where, seen):
         for login in (f"me:{ESCAPED}", f"me:{PASSWORD}"):
@@ -153,7 +158,7 @@ def test_name_and_password_go_to_a_proxy_as_utf_8(
 
 @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
 def test_https_goes_through_a_tunnel(
-    name: str, site: Any, secured: str, authority: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    name: str, site: MadeSite, secured: str, authority: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MANYPYTHON_CA_BUNDLE", str(authority[0]))
     with proxying(wanted=BASIC) as (where, seen):
@@ -168,7 +173,7 @@ def test_https_goes_through_a_tunnel(
 
 
 def test_a_proxy_that_is_spoken_to_by_https_may_have_the_same_authority(
-    site: Any, server: Any, authority: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    site: MadeSite, server: Server, authority: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority[1])
@@ -181,7 +186,9 @@ def test_a_proxy_that_is_spoken_to_by_https_may_have_the_same_authority(
     assert seen
 
 
-def test_a_proxy_that_is_not_there_is_named(site: Any, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_is_not_there_is_named(
+    site: MadeSite, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with pytest.raises(DownloadError) as caught:
         fetch("3.13", index=server.url, trust=site.trust)
@@ -189,11 +196,11 @@ def test_a_proxy_that_is_not_there_is_named(site: Any, server: Any, monkeypatch:
 
 
 def test_where_a_redirect_leads_has_the_proxy_of_that_place(
-    site: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+    site: MadeSite, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is at 127.0.0.1 is reached directly, and leads to localhost, which is not."""
 
-    def elsewhere(handler: Any, _: bytes) -> bool:
+    def elsewhere(handler: Handler, _: bytes) -> bool:
         if handler.headers["Host"].startswith("localhost"):
             return False
         port = handler.server.server_address[1]
@@ -212,8 +219,8 @@ def test_where_a_redirect_leads_has_the_proxy_of_that_place(
 
 
 @pytest.mark.parametrize("leads", ["http://[", "http://[::1", "https:///x", "http://host:port/"])
-def test_a_redirect_to_nowhere_is_an_error(leads: str, site: Any, server: Any) -> None:
-    def nowhere(handler: Any, _: bytes) -> bool:
+def test_a_redirect_to_nowhere_is_an_error(leads: str, site: MadeSite, server: Server) -> None:
+    def nowhere(handler: Handler, _: bytes) -> bool:
         handler.answer(302, b"", {"Location": leads})
         return True
 
@@ -235,7 +242,7 @@ def test_a_redirect_to_nowhere_is_an_error(leads: str, site: Any, server: Any) -
     ],
 )
 def test_what_is_no_address_of_a_proxy_is_said_to_be_none(
-    text: str, server: Any, monkeypatch: pytest.MonkeyPatch
+    text: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", text)
     with pytest.raises(UsageError, match="http_proxy: ") as caught:
@@ -246,7 +253,7 @@ def test_what_is_no_address_of_a_proxy_is_said_to_be_none(
 
 @pytest.mark.parametrize("login", ["me:se#cret", "me:se/cret", "me:se?cret", "me:[secret"])
 def test_a_password_in_what_cannot_be_read_is_not_shown(
-    login: str, server: Any, monkeypatch: pytest.MonkeyPatch
+    login: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", f"http://{login}@proxy:3128")
     with pytest.raises(UsageError, match="is no address of a proxy") as caught:
@@ -308,7 +315,7 @@ def test_no_proxy_is_read_as_everybody_writes_it(
 
 @pytest.mark.parametrize("named", ["127.0.0.0/8", "127.0.0.1:{}", "127.0.0.1"])
 def test_what_no_proxy_names_is_reached_directly(
-    named: str, site: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+    named: str, site: MadeSite, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", named.format(server.server_address[1]))
@@ -396,8 +403,8 @@ def test_a_proxy_may_speak_socks(
     name: str,
     scheme: str,
     asked: str,
-    site: Any,
-    server: Any,
+    site: MadeSite,
+    server: Server,
     socks: tuple[str, list[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -411,7 +418,7 @@ def test_a_proxy_may_speak_socks(
 
 
 def test_socks_without_its_library_is_said(
-    server: Any, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+    server: Server, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     monkeypatch.setitem(sys.modules, "socks", None)
     monkeypatch.setenv("all_proxy", "socks5://me:pw@127.0.0.1:1080")
@@ -424,7 +431,9 @@ def test_socks_without_its_library_is_said(
     assert not recwarn.list
 
 
-def test_a_socks_password_that_is_not_utf_8_is_refused(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socks_password_that_is_not_utf_8_is_refused(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("all_proxy", "socks5://me:%FF@127.0.0.1:1")
     with pytest.raises(UsageError, match="all_proxy: the name or the password is not UTF-8"):
         fetch("3.13", index=server.url, trust=f"sha256:{'0' * 64}")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from packaging import tags
 from packaging.version import Version
 
 from manypython.cli import main
@@ -132,9 +133,7 @@ def test_floors_of_musl_are_compared_with_musl_alone(tmp_path: Path, monkeypatch
     assert found is not None
     assert found.key == glibc
     monkeypatch.setattr("manypython.store.installed._glibc", tuple)
-    monkeypatch.setattr(
-        host.tags, "platform_tags", lambda: iter([f"musllinux_1_2_{MACHINE}", f"linux_{MACHINE}"])
-    )
+    monkeypatch.setattr(tags, "platform_tags", lambda: iter([f"musllinux_1_2_{MACHINE}", f"linux_{MACHINE}"]))
     found = find(str(tmp_path), "3.13")
     assert found is not None
     assert found.key == usual

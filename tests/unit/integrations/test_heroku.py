@@ -69,14 +69,14 @@ class Classic:
 
     def compile(self, **env: str) -> subprocess.CompletedProcess[str]:
         shutil.rmtree(self.app / ".heroku", ignore_errors=True)
-        return self.run(self.buildpack / "bin/compile", self.app, self.cache, self.config, **env)
+        return self.run(self.buildpack / "bin/compile", self.app, self.cache, self.config, cwd=None, **env)
 
     def run(
         self, *words: str | Path, cwd: Path | None = None, **env: str
     ) -> subprocess.CompletedProcess[str]:
-        env = {"PATH": "/usr/bin:/bin", "HOME": str(self.app), "STACK": "heroku-24", **env}
+        whole = {"PATH": "/usr/bin:/bin", "HOME": str(self.app), "STACK": "heroku-24", **env}
         return subprocess.run(
-            words, env=env, cwd=cwd, capture_output=True, text=True, check=False, timeout=60
+            words, env=whole, cwd=cwd, capture_output=True, text=True, check=False, timeout=60
         )
 
     def built(self, **env: str) -> str:

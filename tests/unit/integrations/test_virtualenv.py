@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -89,7 +90,7 @@ class _Fetched:
         return SimpleNamespace(python="")
 
 
-def test_options_variables_and_silence_reach_fetch(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_options_variables_and_silence_reach_fetch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What is not said is not handed on, so that ``MANYPYTHON_*`` and the files have their say."""
     fetched = _Fetched(monkeypatch)
     env = {

@@ -26,7 +26,7 @@ from manypython.repair.edits import (
 )
 from manypython.repair.foresee import afterwards, insist_holds
 from manypython.repair.graft import grafts, plan_graft
-from manypython.repair.loading import Outside
+from manypython.repair.loading import Layout, Outside
 
 ONE, TWO = (f"lib/python3.13/site-packages/{name}.so" for name in ("one", "two"))
 BAG = "lib/python3.13/site-packages/bag.libs"
@@ -174,7 +174,7 @@ def test_a_copy_in_the_tree_of_what_is_grafted_from_outside_is_taken_away() -> N
     assert not any(str(path) == "lib/libz.so.1" for path in _after(plan, files).files)
 
 
-def _after(plan: Plan, files: dict[str, Linkage]) -> object:
+def _after(plan: Plan, files: dict[str, Linkage]) -> Layout:
     found = report(layout(files), Around({"/s/libz.so.1": linked(soname="libz.so.1")}))
     return afterwards(found.layout, found.libraries, plan)
 

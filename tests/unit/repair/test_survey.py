@@ -42,8 +42,8 @@ def tree(tmp_path: Path) -> Tree:
     return Tree.open(root)
 
 
-def fates(tree: Tree, **options: tuple[str, ...]) -> dict[str, Fate]:
-    return {oddity.path.name: oddity.fate for oddity in survey(tree, **options)}
+def fates(tree: Tree) -> dict[str, Fate]:
+    return {oddity.path.name: oddity.fate for oddity in survey(tree)}
 
 
 def bound(place: Path, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_links_are_followed_made_relative_or_left_out(tree: Tree, tmp_path: Path
     (tmp_path / "notes.txt").write_text("from outside")
     (tmp_path / "folder").mkdir()
     packages = tree.root / PACKAGES
-    for name, goal in {
+    goals: dict[str, str | Path] = {
         "absolute.py": tree.root / STDLIB / "os.py",
         "moved.py": f"/opt/was/{STDLIB}/os.py",
         "notes.txt": tmp_path / "notes.txt",
@@ -74,7 +74,8 @@ def test_links_are_followed_made_relative_or_left_out(tree: Tree, tmp_path: Path
         "through": "programs/python3.13",
         "plain.py": "../os.py",
         "chain.py": "plain.py",
-    }.items():
+    }
+    for name, goal in goals.items():
         (packages / name).symlink_to(goal)
     oddities = survey(tree, origins=("/opt/was",))
     assert {oddity.path.name: oddity.fate for oddity in oddities} == {

@@ -204,7 +204,8 @@ def test_a_folder_gets_its_slash(base: str, http: urllib3.PoolManager) -> None:
 
 
 def test_one_connection_many_answers(base: str) -> None:
-    pool = urllib3.HTTPConnectionPool(*base.removeprefix("http://").rstrip("/").split(":"), maxsize=1)  # type: ignore[arg-type]
+    host, port = base.removeprefix("http://").rstrip("/").split(":")
+    pool = urllib3.HTTPConnectionPool(host, int(port), maxsize=1)
     for path in ("/", "/nothing", f"/{POOL}", "/index.json"):
         pool.request("GET", path, retries=False)
     assert pool.num_connections == 1

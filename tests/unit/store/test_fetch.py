@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from sites import FAULTS, Handler, MadeSite, Server, interpreter
 
 from manypython import fetch
 from manypython.archives.members import Member
@@ -37,7 +38,7 @@ def left(home: Path) -> list[str]:
 
 
 def test_an_interpreter_is_fetched_once_and_found_from_then_on(
-    site: Any, server: Any, home: Path, capfd: pytest.CaptureFixture[str]
+    site: MadeSite, server: Server, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["fetch", "3.13", "--index", server.url, "--trust", site.trust]
     assert main(argv) == 0
@@ -54,14 +55,14 @@ def test_an_interpreter_is_fetched_once_and_found_from_then_on(
     assert left(home) == []
 
 
-def test_the_library_prints_nothing(site: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_library_prints_nothing(site: MadeSite, capfd: pytest.CaptureFixture[str]) -> None:
     found = fetch("3.13", index=str(site.folder), trust=site.trust)
     assert found.python.endswith("/bin/python3.13")
     assert fetch("3.13").python == found.python
     assert capfd.readouterr() == ("", "")
 
 
-def test_json_says_where_it_is_from(site: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_json_says_where_it_is_from(site: MadeSite, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["fetch", "3.13", "--index", str(site.folder), "--trust", site.trust, "--json"]) == 0
     told = json.loads(capfd.readouterr().out)
     assert told["index"] == f"{site.folder}/"
@@ -70,13 +71,13 @@ def test_json_says_where_it_is_from(site: Any, capfd: pytest.CaptureFixture[str]
     assert told["version"] == "3.13.15"
 
 
-def test_nothing_is_taken_from_whom_nobody_trusts(site: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_taken_from_whom_nobody_trusts(site: MadeSite, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["fetch", "3.13", "--index", str(site.folder)]) == errors.TrustError.exit_code
     assert "--trust" in capfd.readouterr().err
 
 
 def test_an_index_that_is_not_signed_is_said_each_time(
-    site: Any, server: Any, capfd: pytest.CaptureFixture[str]
+    site: MadeSite, server: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(site.folder / "metadata")
     for index in (str(site.folder), server.url):
@@ -93,7 +94,7 @@ def test_an_index_that_is_not_signed_is_said_each_time(
         fetch("3.13", index=str(site.folder), allow_unsigned=True, upgrade=True)
 
 
-def test_an_upgrade_leaves_what_is_there_alone(site: Any, home: Path) -> None:
+def test_an_upgrade_leaves_what_is_there_alone(site: MadeSite, home: Path) -> None:
     index = str(site.folder)
     old = fetch("3.13", index=index, trust=site.trust)
     before = Path(old.python).stat()
@@ -111,10 +112,8 @@ def test_an_upgrade_leaves_what_is_there_alone(site: Any, home: Path) -> None:
     ("name", "times"),
     [("stall", 1), ("cut", 3), ("shorter", 1), ("failing", 2), ("other", 1), ("longer", 1), ("rangeless", 1)],
 )
-def test_a_bad_answer_is_overcome(
-    name: str, times: int, site: Any, server: Any, faults: Any, home: Path
-) -> None:
-    server.faults["install_only.zip"] = [faults[name]] * times
+def test_a_bad_answer_is_overcome(name: str, times: int, site: MadeSite, server: Server, home: Path) -> None:
+    server.faults["install_only.zip"] = [FAULTS[name]] * times
     found = fetch("3.13", index=server.url, trust=site.trust, mirrors=[])
     assert os.access(found.python, os.X_OK)
     assert left(home) == []
@@ -138,9 +137,9 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_an_answer_that_stays_bad_is_an_error_and_leaves_nothing(
-    name: str, said: str, site: Any, server: Any, faults: Any, home: Path, capfd: pytest.CaptureFixture[str]
+    name: str, said: str, site: MadeSite, server: Server, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    server.faults["install_only.zip"] = [faults[name]] * 99
+    server.faults["install_only.zip"] = [FAULTS[name]] * 99
     argv = ["fetch", "3.13", "--index", server.url, "--trust", site.trust]
     assert main(argv) == errors.DownloadError.exit_code
     error = capfd.readouterr().err
@@ -152,7 +151,7 @@ def test_an_answer_that_stays_bad_is_an_error_and_leaves_nothing(
     assert main(argv) == 0, "the next run succeeds"
 
 
-def test_a_server_that_is_not_there_is_said_to_be_so(site: Any, server: Any) -> None:
+def test_a_server_that_is_not_there_is_said_to_be_so(site: MadeSite, server: Server) -> None:
     url = server.url
     server.server_close()
     with pytest.raises(errors.DownloadError, match="Connection refused"):
@@ -161,33 +160,33 @@ def test_a_server_that_is_not_there_is_said_to_be_so(site: Any, server: Any) -> 
         fetch("3.13", index="https://nowhere.invalid/", trust=site.trust)
 
 
-def test_a_download_goes_on_where_it_was_cut(site: Any, server: Any, faults: Any) -> None:
-    server.faults["install_only.zip"] = [faults["cut"]]
+def test_a_download_goes_on_where_it_was_cut(site: MadeSite, server: Server) -> None:
+    server.faults["install_only.zip"] = [FAULTS["cut"]]
     fetch("3.13", index=server.url, trust=site.trust)
     ranges = [headers.get("Range") for path, headers in server.asked if path.endswith(".zip")]
     half = site.builds[0].files[0].size // 2
     assert ranges == [None, f"bytes={half}-"], "no byte that came is asked for again"
 
 
-def test_a_file_that_changes_between_requests_is_asked_for_anew(site: Any, server: Any, faults: Any) -> None:
-    def cut_of_another(handler: Any, data: bytes) -> bool:
-        return bool(faults["cut"](handler, bytes(len(data))))
+def test_a_file_that_changes_between_requests_is_asked_for_anew(site: MadeSite, server: Server) -> None:
+    def cut_of_another(handler: Handler, data: bytes) -> bool:
+        return bool(FAULTS["cut"](handler, bytes(len(data))))
 
     server.faults["install_only.zip"] = [cut_of_another]
     assert fetch("3.13", index=server.url, trust=site.trust).version == "3.13.15"
     assert server.requests("install_only.zip") == 3
 
 
-def test_a_mirror_that_lies_is_passed_over(site: Any, server: Any, faults: Any, tmp_path: Path) -> None:
+def test_a_mirror_that_lies_is_passed_over(site: MadeSite, server: Server, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     shutil.copytree(site.folder, mirror)
-    server.faults["install_only.zip"] = [faults["other"]] * 9
+    server.faults["install_only.zip"] = [FAULTS["other"]] * 9
     found = fetch("3.13", index=server.url, mirrors=[str(mirror)], trust=site.trust)
     assert found.version == "3.13.15"
     assert found.receipt()["index"] == server.url
 
 
-def test_what_was_fetched_once_is_there_offline(site: Any, server: Any) -> None:
+def test_what_was_fetched_once_is_there_offline(site: MadeSite, server: Server) -> None:
     found = fetch("3.13", index=server.url, trust=site.trust)
     assert main(["remove", "3.13"]) == 0
     server.shutdown()
@@ -198,7 +197,7 @@ def test_what_was_fetched_once_is_there_offline(site: Any, server: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*not signed")
-def test_offline_asks_nobody(site: Any, server: Any) -> None:
+def test_offline_asks_nobody(site: MadeSite, server: Server) -> None:
     root = str(site.folder / "metadata/1.root.json")
     options: dict[str, Any]
     for options in ({"trust": site.trust}, {"trust": root}, {"allow_unsigned": True}):
@@ -209,7 +208,7 @@ def test_offline_asks_nobody(site: Any, server: Any) -> None:
 
 
 def test_remove_takes_what_was_installed_and_nothing_else(
-    site: Any, home: Path, capfd: pytest.CaptureFixture[str]
+    site: MadeSite, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     found = fetch("3.13", index=str(site.folder), trust=site.trust)
     assert main(["files", "3.13"]) == 0
@@ -231,7 +230,7 @@ def test_remove_takes_what_was_installed_and_nothing_else(
     assert main(["remove", "3.13"]) == errors.UsageError.exit_code
 
 
-def test_prune_keeps_the_newest_of_each_series(site: Any, home: Path) -> None:
+def test_prune_keeps_the_newest_of_each_series(site: MadeSite, home: Path) -> None:
     for version in ("3.13.5", "3.12.9"):
         site.add(version)
     site.publish()
@@ -246,10 +245,10 @@ def test_prune_keeps_the_newest_of_each_series(site: Any, home: Path) -> None:
     assert [p.name for p in (home / ".cache/manypython/downloads").iterdir()] == [".locks"]
 
 
-def test_an_interpreter_that_does_not_run_is_never_visible(site: Any, home: Path, tree_of: Any) -> None:
+def test_an_interpreter_that_does_not_run_is_never_visible(site: MadeSite, home: Path) -> None:
     site.builds.clear()
-    site.add(number=20261122, members=tree_of("3.13.15", said="3.13.14"))
-    site.add("3.12.1", number=20261122, members=tree_of("3.12.1", body="echo no libc >&2; exit 3\n"))
+    site.add(number=20261122, members=interpreter("3.13.15", said="3.13.14"))
+    site.add("3.12.1", number=20261122, members=interpreter("3.12.1", body="echo no libc >&2; exit 3\n"))
     site.publish()
     with pytest.raises(errors.ArchiveError, match=r"holds Python 3\.13\.14, the index says 3\.13\.15"):
         fetch("3.13", index=str(site.folder), trust=site.trust)
@@ -259,16 +258,16 @@ def test_an_interpreter_that_does_not_run_is_never_visible(site: Any, home: Path
     assert left(home) == []
 
 
-def test_a_hostile_archive_leaves_nothing(site: Any, home: Path, tree_of: Any) -> None:
+def test_a_hostile_archive_leaves_nothing(site: MadeSite, home: Path) -> None:
     site.builds.clear()
-    site.add(members=(*tree_of("3.13.15"), Member(PurePosixPath("lib/out"), link="../../../../etc")))
+    site.add(members=(*interpreter("3.13.15"), Member(PurePosixPath("lib/out"), link="../../../../etc")))
     site.publish()
     with pytest.raises(errors.ArchiveError, match="lib/out: a link that leads out"):
         fetch("3.13", index=str(site.folder), trust=site.trust)
     assert left(home) == []
 
 
-def test_more_bytes_than_the_index_says_are_refused(site: Any, home: Path) -> None:
+def test_more_bytes_than_the_index_says_are_refused(site: MadeSite, home: Path) -> None:
     (build,) = site.builds
     site.builds[:] = [replace(build, files=(replace(build.files[0], unpacked=1000),))]
     site.publish()
@@ -277,14 +276,14 @@ def test_more_bytes_than_the_index_says_are_refused(site: Any, home: Path) -> No
     assert left(home) == []
 
 
-def test_the_place_may_have_spaces_and_be_long(site: Any, tmp_path: Path) -> None:
+def test_the_place_may_have_spaces_and_be_long(site: MadeSite, tmp_path: Path) -> None:
     place = tmp_path / ("a b " * 25) / ("ü" * 50)
     found = fetch("3.13", index=str(site.folder), trust=site.trust, store_dir=str(place))
     assert subprocess.run([found.python], capture_output=True, check=True).stdout == b"3.13.15\n"
 
 
 def test_a_store_that_cannot_be_written_is_named(
-    site: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    site: MadeSite, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
     argv = ["fetch", "3.13", "--index", str(site.folder), "--trust", site.trust]
@@ -294,7 +293,7 @@ def test_a_store_that_cannot_be_written_is_named(
     assert "remedy: " in error
 
 
-def test_the_uv_store_is_a_folder_of_links(site: Any, home: Path) -> None:
+def test_the_uv_store_is_a_folder_of_links(site: MadeSite, home: Path) -> None:
     found = fetch("3.13", index=str(site.folder), trust=site.trust, store="uv")
     machine = os.uname().machine
     folder = home / f".local/share/uv/python/cpython-3.13.15-linux-{machine}-gnu"
@@ -309,7 +308,7 @@ def test_the_uv_store_is_a_folder_of_links(site: Any, home: Path) -> None:
     assert not folder.exists()
 
 
-def test_uvs_own_interpreter_is_left_alone(site: Any, home: Path) -> None:
+def test_uvs_own_interpreter_is_left_alone(site: MadeSite, home: Path) -> None:
     folder = home / f".local/share/uv/python/cpython-3.13.15-linux-{os.uname().machine}-gnu"
     (folder / "bin").mkdir(parents=True)
     with pytest.raises(errors.OutputError, match="uv's own"):
@@ -317,7 +316,7 @@ def test_uvs_own_interpreter_is_left_alone(site: Any, home: Path) -> None:
     assert list(folder.iterdir()) == [folder / "bin"]
 
 
-def test_two_names_of_one_build_are_installed_once(site: Any, server: Any) -> None:
+def test_two_names_of_one_build_are_installed_once(site: MadeSite, server: Server) -> None:
     both = [fetch(spec, index=server.url, trust=site.trust).folder for spec in ("3.13", "3.13.15", "cp313")]
     assert len(set(both)) == 1
     assert server.requests(".zip") == 1
@@ -336,7 +335,7 @@ def test_over_a_network_the_smallest_is_fetched(place: str, suffix: str) -> None
     assert wrappings(place)[0] == suffix
 
 
-def test_another_index_may_vouch_for_what_is_here(site: Any, server: Any, tmp_path: Path) -> None:
+def test_another_index_may_vouch_for_what_is_here(site: MadeSite, server: Server, tmp_path: Path) -> None:
     first = fetch("3.13", index=str(site.folder), trust=site.trust)
     again = fetch("3.13", index=server.url, trust=site.trust)
     assert again.folder == first.folder
@@ -344,17 +343,17 @@ def test_another_index_may_vouch_for_what_is_here(site: Any, server: Any, tmp_pa
     assert server.requests(".zip") == 0, "the same bytes are not fetched again"
 
 
-def test_the_same_name_with_other_bytes_is_no_match(site: Any, tree_of: Any) -> None:
+def test_the_same_name_with_other_bytes_is_no_match(site: MadeSite) -> None:
     fetch("3.13", index=str(site.folder), trust=site.trust)
     site.builds.clear()
-    site.add(members=(*tree_of("3.13.15"), Member(PurePosixPath("more"), b"more")))
+    site.add(members=(*interpreter("3.13.15"), Member(PurePosixPath("more"), b"more")))
     site.publish()
     with pytest.raises(errors.OutputError, match="another archive") as caught:
         fetch("3.13", index=str(site.folder), upgrade=True)
     assert caught.value.remedy == f"manypython remove {site.builds[0].key}"
 
 
-def test_processes_at_once_download_once(site: Any, server: Any) -> None:
+def test_processes_at_once_download_once(site: MadeSite, server: Server) -> None:
     command = [
         sys.executable,
         "-m",
@@ -383,7 +382,7 @@ def test_what_cannot_be_is_two_plain_lines(argv: list[str], capfd: pytest.Captur
     assert [line.split(":")[0] for line in told.err.splitlines()] == ["error", "remedy"]
 
 
-def test_what_is_no_site_is_said_to_be_none(site: Any, tmp_path: Path) -> None:
+def test_what_is_no_site_is_said_to_be_none(site: MadeSite, tmp_path: Path) -> None:
     with pytest.raises(errors.DownloadError, match="nowhere/: no such folder"):
         fetch("3.13", index=str(tmp_path / "nowhere"))
     other = "aarch64" if os.uname().machine == "x86_64" else "x86_64"
@@ -393,7 +392,7 @@ def test_what_is_no_site_is_said_to_be_none(site: Any, tmp_path: Path) -> None:
         fetch("3.13", index=str(site.folder), trust=site.trust, target=f"{other}-manylinux_2_20")
 
 
-def test_it_says_what_this_machine_has_and_what_was_on_offer(site: Any) -> None:
+def test_it_says_what_this_machine_has_and_what_was_on_offer(site: MadeSite) -> None:
     site.builds.clear()
     site.add(tag=f"manylinux_2_99_{os.uname().machine}")
     site.publish()

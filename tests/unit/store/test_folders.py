@@ -7,9 +7,9 @@ import pwd
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from sites import MadeSite
 from strangers import UID, stranger, without_home
 
 from manypython import fetch, folders
@@ -53,7 +53,7 @@ def cwd(tmp_path: Path) -> Path:
     ids=" ".join,
 )
 def test_without_a_home_what_needs_one_names_the_settings(
-    words: tuple[str, ...], names: str, site: Any, cwd: Path
+    words: tuple[str, ...], names: str, site: MadeSite, cwd: Path
 ) -> None:
     done = run(without_home(), cwd, *(word.format(site=site.folder, trust=site.trust) for word in words))
     assert done.returncode == errors.OutputError.exit_code, done.stderr
@@ -81,7 +81,7 @@ def test_without_home_it_is_the_one_of_the_password_file() -> None:
         assert done.stdout.strip() == pwd.getpwuid(os.getuid()).pw_dir
 
 
-def test_without_a_home_what_needs_none_works(site: Any, tmp_path: Path, cwd: Path) -> None:
+def test_without_a_home_what_needs_none_works(site: MadeSite, tmp_path: Path, cwd: Path) -> None:
     store = tmp_path / "store"
     kept = {"MANYPYTHON_STORE_DIR": str(store), "XDG_DATA_HOME": str(tmp_path / "data")}
     cached = {**kept, "MANYPYTHON_CACHE_DIR": str(tmp_path / "cache")}
@@ -98,7 +98,7 @@ def test_without_a_home_what_needs_none_works(site: Any, tmp_path: Path, cwd: Pa
     assert list(cwd.iterdir()) == []
 
 
-def test_each_folder_that_is_missing_is_named(site: Any, tmp_path: Path, cwd: Path) -> None:
+def test_each_folder_that_is_missing_is_named(site: MadeSite, tmp_path: Path, cwd: Path) -> None:
     """One variable after the other, until it works."""
     env, named = without_home(), []
     for _ in range(4):
@@ -150,7 +150,7 @@ def test_a_tilde_that_means_somebody_is_that_home(home: Path) -> None:
 @pytest.mark.parametrize("named", ["relative", "./relative", "~/x", ""])
 def test_xdg_variables_that_are_not_absolute_are_ignored(
     named: str,
-    site: Any,
+    site: MadeSite,
     home: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -175,7 +175,7 @@ def test_xdg_variables_that_are_not_absolute_are_ignored(
 
 
 def test_xdg_variables_that_are_absolute_are_obeyed(
-    site: Any, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: MadeSite, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in XDG:
         monkeypatch.setenv(name, str(tmp_path / name))
@@ -190,7 +190,7 @@ def test_xdg_variables_that_are_absolute_are_obeyed(
 @pytest.mark.parametrize("how", ["store-dir", "variable", "home"])
 def test_the_printed_path_is_absolute_however_the_folder_is_named(
     how: str,
-    site: Any,
+    site: MadeSite,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -221,7 +221,7 @@ def test_the_printed_path_is_absolute_however_the_folder_is_named(
     ],
 )
 def test_a_folder_that_cannot_be_written_is_told_with_what_names_it(
-    blocked: str, names: str, site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    blocked: str, names: str, site: MadeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -247,7 +247,7 @@ def test_a_current_folder_that_is_gone_is_said_to_be(
 
 
 def test_folders_may_have_names_in_no_encoding(
-    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: MadeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trust = site.trust
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff \xfe")

@@ -6,9 +6,9 @@ import json
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+from sites import FAULTS, Handler, MadeSite, Server
 
 from manypython.cli import main
 from manypython.model import errors
@@ -16,7 +16,7 @@ from manypython.store import installed
 
 
 @pytest.fixture
-def wide(site: Any) -> Any:
+def wide(site: MadeSite) -> MadeSite:
     """A site with four versions."""
     for version in ("3.11.9", "3.12.4", "3.14.1"):
         site.add(version)
@@ -25,7 +25,7 @@ def wide(site: Any) -> Any:
 
 
 def test_several_are_printed_in_the_order_they_were_asked_for(
-    wide: Any, server: Any, capfd: pytest.CaptureFixture[str]
+    wide: MadeSite, server: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["fetch", "3.12", "3.13", "3.11", ">=3.13,<3.14", "--index", server.url, "--trust", wide.trust]
     for _ in range(2):
@@ -40,11 +40,11 @@ def test_several_are_printed_in_the_order_they_were_asked_for(
     ]  # fmt: skip
 
 
-def test_downloads_run_side_by_side(wide: Any, server: Any) -> None:
+def test_downloads_run_side_by_side(wide: MadeSite, server: Server) -> None:
     """None is answered before three are asked for."""
     barrier = threading.Barrier(3)
 
-    def together(_: Any, __: bytes) -> bool:
+    def together(_: Handler, __: bytes) -> bool:
         barrier.wait(10)
         return False
 
@@ -54,7 +54,7 @@ def test_downloads_run_side_by_side(wide: Any, server: Any) -> None:
 
 
 def test_one_that_no_build_answers_keeps_the_others_from_being_downloaded(
-    wide: Any, server: Any, home: Path, capfd: pytest.CaptureFixture[str]
+    wide: MadeSite, server: Server, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["fetch", "3.11", "3.99", "3.12", "--index", server.url, "--trust", wide.trust]
     assert main(argv) == errors.NoBuildError.exit_code
@@ -66,9 +66,9 @@ def test_one_that_no_build_answers_keeps_the_others_from_being_downloaded(
 
 
 def test_one_that_cannot_be_downloaded_ends_the_others(
-    wide: Any, server: Any, faults: Any, capfd: pytest.CaptureFixture[str]
+    wide: MadeSite, server: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def endless(handler: Any, data: bytes) -> bool:
+    def endless(handler: Handler, data: bytes) -> bool:
         """Byte by byte, for half a minute."""
         handler.answer(200, b"", length=len(data))
         for each in data[:300]:
@@ -78,7 +78,7 @@ def test_one_that_cannot_be_downloaded_ends_the_others(
         return True
 
     server.faults["3.11.9"] = [endless]
-    server.faults["3.12.4"] = [faults["other"]] * 9
+    server.faults["3.12.4"] = [FAULTS["other"]] * 9
     begun = time.monotonic()
     argv = ["fetch", "3.11", "3.12", "--index", server.url, "--trust", wide.trust]
     assert main(argv) == errors.DownloadError.exit_code
@@ -90,7 +90,9 @@ def test_one_that_cannot_be_downloaded_ends_the_others(
     assert main(argv) == 0, "the next run succeeds"
 
 
-def test_a_project_is_asked_what_it_wants(wide: Any, home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_project_is_asked_what_it_wants(
+    wide: MadeSite, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     tox = home / "tox.ini"
     tox.write_text("[tox]\nenv_list = py3{11,13}, pypy3.10, lint\n")
     argv = ["fetch", "--from", str(tox), "--index", str(wide.folder), "--trust", wide.trust]

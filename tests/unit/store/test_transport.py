@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
+from sites import MadeSite, Server
 
 from manypython import fetch
 from manypython.cli import main
@@ -15,7 +14,7 @@ from manypython.model.errors import DownloadError
 
 
 def test_a_private_ca_is_believed_when_it_is_named(
-    site: Any, secured: str, authority: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    site: MadeSite, secured: str, authority: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(DownloadError, match="CERTIFICATE_VERIFY_FAILED") as caught:
         fetch("3.13", index=secured, trust=site.trust)
@@ -28,7 +27,7 @@ def test_a_private_ca_is_believed_when_it_is_named(
 
 
 def test_openssls_own_variable_is_heeded(
-    site: Any, secured: str, authority: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    site: MadeSite, secured: str, authority: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority[0]))
     assert fetch("3.13", index=secured, trust=site.trust).version == "3.13.15"
@@ -40,9 +39,7 @@ def locked_up(wanting: Callable[[bytes], str]) -> str:
     return wanting(b"me:secret")
 
 
-def test_netrc_gives_name_and_password(
-    site: Any, locked_up: str, home: Path, server: Any, days: Callable[[float], datetime]
-) -> None:
+def test_netrc_gives_name_and_password(site: MadeSite, locked_up: str, home: Path, server: Server) -> None:
     with pytest.raises(DownloadError, match="401"):
         fetch("3.13", index=locked_up, trust=site.trust)
     (home / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
@@ -51,7 +48,7 @@ def test_netrc_gives_name_and_password(
 
 
 def test_so_does_the_url_and_nobody_is_told_the_password(
-    site: Any, locked_up: str, home: Path, server: Any, capfd: pytest.CaptureFixture[str]
+    site: MadeSite, locked_up: str, home: Path, server: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:
     index = locked_up.replace("http://", "http://me:secret@")
     assert main(["fetch", "3.13", "--index", index, "--trust", site.trust]) == 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import linked
 import pytest
 from packaging.version import Version
 
@@ -76,7 +77,8 @@ def test_a_machine_that_cannot_be_emulated_is_a_failure_in_each_root(
     other = "aarch64" if os.uname().machine == "x86_64" else "x86_64"
     target = Target.parse(f"{other}-manylinux_2_17")
     tree = Tree(tmp_path, Version("3.13.5"), "")
-    repaired = Repaired(tree, target, None, ())  # type: ignore[arg-type]  (no check comes so far)
+    report = linked.report(linked.layout({}), linked.Around({}))  # no check comes so far
+    repaired = Repaired(tree, target, report, ())
     subject = foreign.Subject(repaired, ("full",), ours=True, run=Run(tmp_path, QUIET, 1))
     checks = foreign.examine(subject, tuple(ROOTS.values()), (PLAIN,))
     assert [check.root for check in checks] == list(ROOTS)
