@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import hashlib
-import json
-import os
 import re
 import sys
 import tomllib
@@ -23,6 +21,7 @@ import urllib3
 from packaging.version import Version
 
 from manypython.compile.images import DATA, Image, read_image, repository
+from manypython.compile.registry import OK, page, registry_digest
 from manypython.compile.sources import answer
 from manypython.http.connections import plain
 from manypython.model.errors import ManypythonError, SourceError
@@ -31,13 +30,12 @@ from manypython.progress import Reporter
 from manypython.recipes.model import Recipe, Watch, read_recipe
 
 _SERIES = "series.toml"
-_MANIFESTS = (
-    "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
-    "application/vnd.docker.distribution.manifest.list.v2+json, "
-    "application/vnd.docker.distribution.manifest.v2+json"
-)
+
+
 _CHUNK = 1 << 20
-_OK, _UNAUTHORIZED, _NOT_FOUND = 200, 401, 404
+
+
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def update_recipe(path: Path) -> Change | None:
     recipe = read_recipe(text, path.name)
     if recipe.watch is None:
         return None
-    listed = releases(recipe.watch, _page(recipe.watch.page))
+    listed = releases(recipe.watch, page(recipe.watch.page))
     if not listed:
         raise SourceError(f"{recipe.watch.page}: lists no release of {recipe.name}")
     for release in listed:
@@ -164,60 +162,6 @@ def _tagged(image: Image, architecture: Architecture) -> str:
     return f"{repository(image.tag, architecture)}:{image.tag.rpartition(':')[2]}"
 
 
-def registry_digest(tag: str) -> str:
-    """The digest a tag stands for, by the registry's own interface.
-
-    Source: OCI Distribution Specification 1.1, "Checking if content exists in the registry".
-
-    Args:
-        tag: ``quay.io/pypa/manylinux_2_28_x86_64:latest``.
-
-    Raises:
-        SourceError: the registry does not answer or has no such tag.
-    """
-    host, _, rest = tag.partition("/")
-    name, _, label = rest.rpartition(":")
-    server = "registry-1.docker.io" if host == "docker.io" else host
-    # a registry on this machine speaks plain HTTP, for docker and podman too
-    scheme = "http" if server.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
-    url = f"{scheme}://{server}/v2/{name}/manifests/{label}"
-    headers = {"Accept": _MANIFESTS}
-    try:
-        with answer(url, "HEAD", headers) as first:
-            status, found = first.status, first.headers
-        if status == _UNAUTHORIZED:
-            headers["Authorization"] = f"Bearer {_token(found.get('WWW-Authenticate', ''))}"
-            with answer(url, "HEAD", headers) as second:
-                status, found = second.status, second.headers
-    except urllib3.exceptions.HTTPError as error:
-        raise SourceError(f"{url}: {plain(error)}") from None
-    digest = found.get("Docker-Content-Digest", "")
-    if status != _OK or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-        raise SourceError(f"{url}: answered {status} and no digest")
-    return digest
-
-
-def _token(challenge: str) -> str:
-    """An anonymous token for the realm a registry names (RFC 6750, distribution's token protocol)."""
-    said = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-    realm = said.pop("realm", "")
-    query = "&".join(f"{key}={value}" for key, value in said.items() if key in ("service", "scope"))
-    answered = json.loads(_page(f"{realm}?{query}"))
-    return str(answered.get("token") or answered.get("access_token") or "")
-
-
-def _page(url: str) -> str:
-    token = os.environ.get("GITHUB_TOKEN", "")
-    private = token and url.startswith("https://api.github.com/")
-    try:
-        with answer(url, headers={"Authorization": f"Bearer {token}"} if private else None) as response:
-            if response.status != _OK:
-                raise SourceError(f"{url}: answered {response.status} {response.reason}")
-            return response.read().decode("utf-8", "replace")
-    except urllib3.exceptions.HTTPError as error:
-        raise SourceError(f"{url}: {plain(error)}") from None
-
-
 def _measure(url: str) -> tuple[str, int] | None:
     """An archive's sha256 and size in bytes; None where there is none."""
     digest, size = hashlib.sha256(), 0
@@ -225,7 +169,7 @@ def _measure(url: str) -> tuple[str, int] | None:
         with answer(url) as response:
             if response.status == _NOT_FOUND:
                 return None
-            if response.status != _OK:
+            if response.status != OK:
                 raise SourceError(f"{url}: answered {response.status} {response.reason}")
             for chunk in response.stream(_CHUNK):
                 digest.update(chunk)
