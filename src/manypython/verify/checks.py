@@ -56,6 +56,11 @@ class Trial:
         return self.scratch.folder
 
     @property
+    def strangers(self) -> frozenset[PurePosixPath]:
+        """ELF files that are left as they are."""
+        return frozenset(stranger.path for stranger in self.report.strangers)
+
+    @property
     def programs(self) -> Path:
         """A copy of the programs that run inside, in a place that anybody can read."""
         return self.folder / "inside"
@@ -78,7 +83,7 @@ def examine(subject: Subject, chosen: tuple[roots.Root, ...] = ()) -> VerifyRepo
         shutil.copytree(programs, trial.programs, ignore=shutil.ignore_patterns("__pycache__"))
         readable(trial.programs)
         with ThreadPoolExecutor(subject.jobs) as pool:
-            checks = _timed("tree", "audit", lambda: _audit(trial))
+            checks = _timed("tree", "audit", lambda: _audit(trial)) + _strangers(trial.report)
             reading = [
                 pool.submit(_timed, "tree", "scan", lambda: _scan(trial)),
                 pool.submit(_timed, "tree", "generic sonames", lambda: _generic_sonames(trial)),
@@ -161,8 +166,16 @@ def _audit(trial: Trial) -> str:
 
 
 def _scan(trial: Trial) -> str:
-    _none(scan(trial.subject.tree, trial.subject.repaired.forbidden, _unneeded(trial)))
+    forbidden = trial.subject.repaired.forbidden
+    _none(scan(trial.subject.tree, forbidden, _unneeded(trial), trial.strangers))
     return "no build path, no old prefix"
+
+
+def _strangers(report: AuditReport) -> Checks:
+    """What packages brought for other machines, and broken files of theirs: nobody looks into them."""
+    if not report.strangers:
+        return ()
+    return (skipped("tree", "files of packages", "; ".join(first(tuple(map(str, report.strangers))))),)
 
 
 def _generic_sonames(trial: Trial) -> str:
@@ -187,7 +200,7 @@ def _unneeded(trial: Trial) -> tuple[str, ...]:
 def _hardening(trial: Trial) -> str:
     if not trial.subject.ours:
         raise NotTriedError("somebody else compiled it")
-    _none(weaknesses(trial.subject.tree))
+    _none(weaknesses(trial.subject.tree, trial.strangers))
     return "every ELF file is protected, no symbol clashes"
 
 
