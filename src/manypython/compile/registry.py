@@ -20,8 +20,6 @@ _MANIFESTS = (
 
 
 OK = 200
-
-
 _UNAUTHORIZED = 401
 
 

@@ -30,11 +30,7 @@ from manypython.progress import Reporter
 from manypython.recipes.model import Recipe, Watch, read_recipe
 
 _SERIES = "series.toml"
-
-
 _CHUNK = 1 << 20
-
-
 _NOT_FOUND = 404
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from manypython.compile import registry as registry_module
 from manypython.compile import update
 from manypython.compile.images import images
 from manypython.compile.update import Release, releases, repinned
@@ -121,8 +122,9 @@ def test_an_archive_that_debian_packed_itself_is_no_origin_of_the_next_release()
 
 def local(monkeypatch: pytest.MonkeyPatch, upstream: str, host: str) -> None:
     """Let a server on loopback stand for an upstream."""
-    real = update.answer
-    monkeypatch.setattr(update, "answer", lambda url, *a, **k: real(url.replace(upstream, host), *a, **k))
+    real = registry_module.answer
+    for module in (update, registry_module):
+        monkeypatch.setattr(module, "answer", lambda url, *a, **k: real(url.replace(upstream, host), *a, **k))
 
 
 def test_a_series_of_cpython_gets_a_recipe_of_the_new_name(
