@@ -66,14 +66,23 @@ class Watch:
 
 @dataclass(frozen=True)
 class Patch:
-    """A fault of the release that is mended before it is built."""
+    """What is changed in a release's source before it is built, and why (``patches/*.toml``)."""
 
+    name: str
+    recipe: str
+    """A recipe's name, or ``cpython`` for all of that build system."""
+    versions: str
+    """PEP 440 specifier of the releases that have the text; empty: all."""
     file: str
     """Below the archive's top folder."""
-    old: str
-    """Text that stands in it exactly once."""
-    new: str
     reason: str
+    replacements: tuple[tuple[str, str], ...]
+    """Texts that stand in it exactly once, and what takes their place."""
+
+    def is_for(self, recipe: Recipe) -> bool:
+        """Whether a recipe's source is changed by it."""
+        known = SpecifierSet(self.versions, prereleases=True).contains(recipe.version)
+        return known and self.recipe in (recipe.name, recipe.build)
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,7 @@ class Recipe:
     pythons: str = ""
     """PEP 440 specifier of the CPython versions that use it; empty: all."""
     patches: tuple[Patch, ...] = ()
+    """Filled from ``patches/``."""
     watch: Watch | None = None
     """None: the pin stays as it is."""
 
@@ -145,7 +155,6 @@ def read_recipe(text: str, file: str) -> Recipe:
         provides=table.strings("provides"),
         host_tools=table.strings("host_tools"),
         pythons=table.specifier("pythons"),
-        patches=tuple(_patch(each) for each in table.tables("patches")),
         watch=_watch(table.table("watch")) if "watch" in table.data else None,
     )
     table.done()
@@ -174,8 +183,25 @@ def _source(table: Table) -> Source:
     return Source(url, sha256, size, debian)
 
 
-def _patch(table: Table) -> Patch:
-    patch = Patch(table.string("file"), table.string("old"), table.string("new"), table.string("reason"))
+def read_patch(text: str, file: str) -> Patch:
+    """Read one patch; arguments and errors as for ``read_recipe``."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{file}: {error}") from None
+    table = Table(file, "", data, RecipeError)
+    replacements = []
+    for row in table.tables("replace", required=True):
+        replacements.append((row.string("old"), row.text("new")))
+        row.done()
+    patch = Patch(
+        file.removesuffix(".toml"),
+        table.string("recipe"),
+        table.specifier("versions"),
+        table.string("file"),
+        table.string("reason"),
+        tuple(replacements),
+    )
     table.done()
     return patch
 
