@@ -27,7 +27,7 @@ from manypython.http.connections import plain
 from manypython.model.errors import ManypythonError, SourceError
 from manypython.model.target import Architecture
 from manypython.progress import Reporter
-from manypython.recipes.model import Recipe, Watch, read_recipe
+from manypython.recipes.model import Recipe, Watch, read_recipes
 
 _SERIES = "series.toml"
 _CHUNK = 1 << 20
@@ -44,10 +44,9 @@ class Release:
 
 @dataclass(frozen=True)
 class Change:
-    """A file whose text, and perhaps name, is to be another one."""
+    """A file whose text is to be another one."""
 
-    old: Path
-    new: Path
+    path: Path
     before: str
     after: str
     summary: str
@@ -58,8 +57,8 @@ class Change:
         lines = difflib.unified_diff(
             self.before.splitlines(keepends=True),
             self.after.splitlines(keepends=True),
-            str(self.old),
-            str(self.new),
+            str(self.path),
+            str(self.path),
         )
         return "".join(lines)
 
@@ -81,11 +80,11 @@ def repinned(text: str, recipe: Recipe, release: Release, sha256: str, size: int
     Debian packed itself has a hash that nobody knows yet, so it goes.
     """
     old, new = str(recipe.version), str(release.version)
+    older, mark, text = text.rpartition("[[releases]]")  # a library has one, and no such mark
     debian = recipe.source.debian
     if debian is not None and debian.sha256 != recipe.source.sha256:
-        text = re.sub(r"\n*^\[source\.debian\]\n(?:(?!\[).*\n)*", "\n\n", text, flags=re.MULTILINE)
+        text = re.sub(r"\n*^\[\S*source\.debian\]\n(?:(?!\[).*\n)*", "\n\n", text, flags=re.MULTILINE)
     pairs = {
-        rf'^(name = ".*-){re.escape(old)}"': rf'\g<1>{new}"',
         rf'^(version = "){re.escape(old)}"': rf'\g<1>{new}"',
         rf'^(url = "){re.escape(recipe.source.url)}"': rf'\g<1>{release.url}"',
         rf'^(file = ".*){re.escape(old)}': rf"\g<1>{new}",
@@ -94,7 +93,7 @@ def repinned(text: str, recipe: Recipe, release: Release, sha256: str, size: int
     }
     for pattern, replacement in pairs.items():
         text = re.sub(pattern, replacement, text, count=1, flags=re.MULTILINE)
-    return text
+    return older + mark + text
 
 
 def update_recipe(path: Path) -> Change | None:
@@ -110,7 +109,7 @@ def update_recipe(path: Path) -> Change | None:
         SourceError: upstream does not answer, or its list holds no release.
     """
     text = path.read_text(encoding="utf-8")
-    recipe = read_recipe(text, path.name)
+    recipe = read_recipes(text, path.name)[-1]
     if recipe.watch is None:
         return None
     listed = releases(recipe.watch, page(recipe.watch.page))
@@ -126,11 +125,9 @@ def update_recipe(path: Path) -> Change | None:
         return None
     sha256, size = measured
     after = repinned(text, recipe, release, sha256, size)
-    new = path.with_name(path.name.replace(str(recipe.version), str(release.version)))
-    read_recipe(after, new.name)  # what is written can be read
+    read_recipes(after, path.name)  # what is written can be read
     title = recipe.name.removesuffix(f"-{recipe.version}")
-    summary = f"{title} {recipe.version} -> {release.version} sha256 {sha256}"
-    return Change(path, new, text, after, summary)
+    return Change(path, text, after, f"{title} {recipe.version} -> {release.version} sha256 {sha256}")
 
 
 def update_images(path: Path) -> Change | None:
@@ -151,7 +148,7 @@ def update_images(path: Path) -> Change | None:
                     head + mark + rest.replace(f'{architecture} = "{old}"', f'{architecture} = "{new}"', 1)
                 )
                 said.append(f"{name} {architecture} -> {new}")
-    return Change(path, path, before, after, "\n".join(said)) if said else None
+    return Change(path, before, after, "\n".join(said)) if said else None
 
 
 def _tagged(image: Image, architecture: Architecture) -> str:
@@ -213,9 +210,7 @@ def ask(recipes: Path, images: Path, reporter: Reporter) -> tuple[list[Change], 
 def write(changes: Iterable[Change], series: Path, today: datetime) -> None:
     """Write what changed, and raise the build number with it."""
     for change in changes:
-        change.new.write_text(change.after, encoding="utf-8")
-        if change.new != change.old:
-            change.old.unlink()
+        change.path.write_text(change.after, encoding="utf-8")
     series.write_text(new_build(series.read_text(encoding="utf-8"), today), encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from manypython.model.errors import RecipeError, UsageError
 from manypython.model.identifier import BuildNumber, Spec
-from manypython.recipes.model import Patch, Recipe, read_patch, read_recipe
+from manypython.recipes.model import Patch, Recipe, read_patch, read_recipes
 
 _DATA = ("cross.toml", "extensions.toml", "series.toml")
 
@@ -84,9 +84,12 @@ def catalogue() -> Catalogue:
     """
     folder = resources.files("manypython.recipes")
     files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
-    recipes = (
-        read_recipe((folder / name).read_text(encoding="utf-8"), name) for name in files if name not in _DATA
-    )
+    recipes = [
+        recipe
+        for name in files
+        if name not in _DATA
+        for recipe in read_recipes((folder / name).read_text(encoding="utf-8"), name)
+    ]
     changes = sorted((folder / "patches").iterdir(), key=lambda entry: entry.name)
     patches = tuple(read_patch(entry.read_text(encoding="utf-8"), entry.name) for entry in changes)
     series = tomllib.loads((folder / "series.toml").read_text(encoding="utf-8"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -126,12 +127,12 @@ class Recipe:
         return SpecifierSet(self.pythons, prereleases=True).contains(python)
 
 
-def read_recipe(text: str, file: str) -> Recipe:
-    """Read one recipe.
+def read_recipes(text: str, file: str) -> tuple[Recipe, ...]:
+    """Read a file of recipes: a library's one, or a series of CPython with a recipe for each release.
 
     Args:
         text: its TOML.
-        file: its file name, for messages; its stem must be the recipe's name.
+        file: its file name, for messages; its stem must be the recipe's name, or the series'.
 
     Raises:
         RecipeError: with a dotted path to the key that is wrong.
@@ -141,26 +142,42 @@ def read_recipe(text: str, file: str) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{file}: {error}") from None
     table = Table(file, "", data, RecipeError)
-    recipe = Recipe(
-        name=table.string("name"),
-        version=table.version("version"),
-        source=_source(table.table("source")),
-        licenses=table.strings("licenses", required=True),
-        license_files=table.strings("license_files", required=True),
-        build=table.choice("build", BUILD_SYSTEMS),
-        folder=table.string("folder", ""),
-        needs=table.strings("needs"),
-        arguments=table.strings("arguments"),
-        cflags=table.strings("cflags"),
-        provides=table.strings("provides"),
-        host_tools=table.strings("host_tools"),
-        pythons=table.specifier("pythons"),
-        watch=_watch(table.table("watch")) if "watch" in table.data else None,
-    )
+    key = "series" if "series" in data else "name"
+    name = table.string(key)
+    if f"{name}.toml" != file:
+        raise table.error(key, f"is {name!r}, but the file is named {file!r}")
+    rows = table.tables("releases", required=True) if key == "series" else (table,)
+    releases = [(row.version("version"), _source(row.table("source"))) for row in rows]
+    common = _common(table)
+    for row in rows:
+        row.done()
     table.done()
-    if f"{recipe.name}.toml" != file:
-        raise table.error("name", f"is {recipe.name!r}, but the file is named {file!r}")
-    return recipe
+    if key == "name":
+        return (Recipe(name=name, version=releases[0][0], source=releases[0][1], **common),)
+    *pinned, newest = sorted(releases, key=lambda release: release[0])
+    # only the newest of a series is watched for a newer one
+    older = common | {"watch": None}
+    return (
+        *(Recipe(f"cpython-{version}", version, source, **older) for version, source in pinned),
+        Recipe(f"cpython-{newest[0]}", *newest, **common),
+    )
+
+
+def _common(table: Table) -> dict[str, Any]:
+    """What all releases of a recipe share."""
+    return {
+        "licenses": table.strings("licenses", required=True),
+        "license_files": table.strings("license_files", required=True),
+        "build": table.choice("build", BUILD_SYSTEMS),
+        "folder": table.string("folder", ""),
+        "needs": table.strings("needs"),
+        "arguments": table.strings("arguments"),
+        "cflags": table.strings("cflags"),
+        "provides": table.strings("provides"),
+        "host_tools": table.strings("host_tools"),
+        "pythons": table.specifier("pythons"),
+        "watch": _watch(table.table("watch")) if "watch" in table.data else None,
+    }
 
 
 def _source(table: Table) -> Source:
@@ -184,7 +201,7 @@ def _source(table: Table) -> Source:
 
 
 def read_patch(text: str, file: str) -> Patch:
-    """Read one patch; arguments and errors as for ``read_recipe``."""
+    """Read one patch; arguments and errors as for ``read_recipes``."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
