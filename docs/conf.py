@@ -1,6 +1,6 @@
 """How Sphinx builds the site: ``nox -s docs``.
 
-The pages are Markdown as GitHub shows it. What GitHub does not need is put in here, when a page is read: what is
+The pages are Markdown as GitHub shows it. What GitHub does not need is put in when a page is read: what is
 made of the code, the files of the repository's root, and the list of a folder's pages.
 """
 
@@ -24,7 +24,6 @@ html_title = f"manypython {release}"
 html_theme = "furo"
 html_show_copyright = False
 extensions = ["myst_parser"]
-exclude_patterns = ["conf.py", "generated.py"]
 myst_heading_anchors = 4  # as GitHub has them, so that links to them are checked
 smartquotes = False  # it would make one dash of `--`
 
@@ -35,25 +34,22 @@ _ROOT = {
     "security": "SECURITY.md",
     "changelog": "CHANGELOG.md",
 }
+"""Pages that are a file of the root, with what stands below the mark."""
 _MARK = "<!-- the site has it here -->"
 _LINK = re.compile(r"\]\(([^)#:]+)(?=[)#])")
+_PAGES_OF_FOLDER = "\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n"
 
 
 def _read(_app: Any, name: str, source: list[str]) -> None:  # noqa: ANN401  (Sphinx's)
-    text = source[0]
+    above, mark, below = source[0].partition(_MARK)
+    if bool(mark) != (name in _MADE or name in _ROOT):
+        raise ValueError(f"{name}.md: has {_MARK!r} and should not, or should have it")
     if name in _MADE:
-        text = _filled(name, text, _MADE[name]())
-    if name in _ROOT:
-        text = _filled(name, text, _of_root(_ROOT[name]))
-    if name.endswith("/README"):
-        text += "\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n"
-    source[0] = text
-
-
-def _filled(name: str, text: str, content: str) -> str:
-    if text.count(_MARK) != 1:
-        raise ValueError(f"{name}.md: wanted once: {_MARK}")
-    return text.replace(_MARK, content)
+        source[0] = above + _MADE[name]() + below
+    elif name in _ROOT:
+        source[0] = _of_root(_ROOT[name]) + below
+    elif name.endswith("/README"):
+        source[0] += _PAGES_OF_FOLDER
 
 
 def _of_root(file: str) -> str:

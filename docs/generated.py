@@ -1,10 +1,10 @@
-"""Pages of the site that are made of the code: the commands from their parsers, the settings from their table."""
+"""Pages of the site that are made of the code: commands from their parsers, settings from their table."""
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from manypython import cli
 from manypython.store.settings import DEFAULTS, HELP, NOT_FOR_PROJECTS, variable
@@ -12,7 +12,8 @@ from manypython.store.settings import DEFAULTS, HELP, NOT_FOR_PROJECTS, variable
 
 def commands() -> str:
     """Each command: what it does, its arguments and examples, in Markdown."""
-    return "\n".join(line for name in cli.COMMANDS for line in _command(name, _of(cli.parser_of([name]))[name]))
+    parsers = {name: _of(cli.parser_of([name]))[name] for name in cli.COMMANDS}
+    return "\n".join(part for name, parser in parsers.items() for part in _command(name, parser))
 
 
 def settings() -> str:
@@ -63,7 +64,7 @@ def _positional(action: argparse.Action) -> str:
 
 def _option(action: argparse.Action) -> str:
     """``--dist DIR, -o DIR``; empty for a positional argument."""
-    value = "" if action.nargs == 0 else f" [{_value(action)}]" if action.nargs == "?" else f" {_value(action)}"
+    value = "" if action.nargs == 0 else f" {_positional(action)}"
     return ", ".join(f"{each}{value}" for each in action.option_strings)
 
 
@@ -78,6 +79,6 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_<>\[\]])", r"\\\1", text.replace("%%", "%"))
 
 
-def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
