@@ -14,7 +14,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_each_command_has_its_part_with_arguments_and_examples() -> None:
-    parts = dict(re.findall(r"^##+ `manypython (.+)`\n(.*?)(?=^##|\Z)", generated.commands(), re.M | re.S))
+    parts = dict(
+        re.findall(
+            r"^##+ `manypython ([a-z -]+)`\n(.*?)(?=^##|\Z)", generated.commands(), re.MULTILINE | re.DOTALL
+        )
+    )
     assert set(COMMANDS) | {"keys rotate", "roots create"} <= set(parts)
     for name, part in parts.items():
         if not any(other.startswith(f"{name} ") for other in parts):  # it has no actions
@@ -27,7 +31,9 @@ def test_each_command_has_its_part_with_arguments_and_examples() -> None:
 
 def test_each_setting_has_a_row_that_says_who_may_make_it() -> None:
     rows = re.findall(
-        r"^\| `(\S+)` \| `(\S+)` \| `(\S+)` \|.*\| (project, user|user) \|", generated.settings(), re.M
+        r"^\| `(\S+)` \| `(\S+)` \| `(\S+)` \|.*\| (project, user|user) \|",
+        generated.settings(),
+        re.MULTILINE,
     )
     assert [row[0] for row in rows] == list(DEFAULTS)
     assert {row[0] for row in rows if row[3] == "user"} == set(NOT_FOR_PROJECTS)
