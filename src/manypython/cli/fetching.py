@@ -230,8 +230,6 @@ def _option(name: str) -> tuple[str, dict[str, Any]]:
 
 
 JSON = ("--json", {"action": "store_true", "help": "print the result as JSON and no progress"})
-
-
 _SPEC = (
     "spec",
     {

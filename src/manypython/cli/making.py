@@ -141,6 +141,8 @@ def audit(arguments: argparse.Namespace) -> int:
         for file in report.files:
             reasons = [f"needs {name} from outside" for name in file.external]
             print(f"{file.path}: {file.policy}{''.join(f', {reason}' for reason in reasons)}")
+        for stranger in report.strangers:
+            print(stranger)
         print(f"lowest policy: {report.policy}")
     if arguments.target is not None:
         require(report, arguments.target)
@@ -150,7 +152,10 @@ def audit(arguments: argparse.Namespace) -> int:
 def graft(arguments: argparse.Namespace) -> int:
     """Copy external libraries in."""
     tree = Tree.open(arguments.tree)
-    return _carry_out(arguments, tree, plan_graft(_audited(arguments, tree)))
+    report = _audited(arguments, tree)
+    for stranger in report.strangers:
+        Reporter(quiet=arguments.json).note(str(stranger))
+    return _carry_out(arguments, tree, plan_graft(report))
 
 
 def _audited(arguments: argparse.Namespace, tree: Tree, target: Target | None = None) -> AuditReport:

@@ -217,21 +217,23 @@ def _root(top: Path, recipe: Recipe) -> Path:
 
 
 def _patch(source: Path, recipe: Recipe) -> None:
-    """Mend the faults of a release that its recipe lists.
+    """Change what a release's patches say.
 
     Raises:
         RecipeError: the text to be replaced does not stand there exactly once.
     """
-    for number, patch in enumerate(recipe.patches):
+    for patch in recipe.patches:
         path = source / patch.file
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        if text.count(patch.old) != 1:
-            raise RecipeError(
-                f"{recipe.name}.toml: patches.{number}.old: "
-                f"stands {text.count(patch.old)} times in {patch.file}",
-                remedy="see whether the release has mended it itself; then remove the patch",
-            )
-        path.write_text(text.replace(patch.old, patch.new), encoding="utf-8")
+        for number, (old, new) in enumerate(patch.replacements):
+            if text.count(old) != 1:
+                raise RecipeError(
+                    f"{patch.name}.toml: replace[{number}].old: "
+                    f"stands {text.count(old)} times in {patch.file} of {recipe.title}",
+                    remedy="see what has become of it in this release; then change the patch or its versions",
+                )
+            text = text.replace(old, new)
+        path.write_text(text, encoding="utf-8")
 
 
 def _tidy(shop: steps.Workshop) -> None:

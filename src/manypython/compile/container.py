@@ -33,12 +33,8 @@ from manypython.model.target import Architecture, LibcFamily
 from manypython.progress import Reporter
 
 _NAME = "manypython-"
-
-
 _TAIL = 15
 """Lines of an image build's output that an error quotes."""
-
-
 _LOOK = """\
 printf '%s\\n' "$PATH" "$LD_LIBRARY_PATH"
 gcc -dumpfullversion

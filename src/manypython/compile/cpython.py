@@ -13,23 +13,6 @@ from manypython.recipes.catalogue import required_modules
 from manypython.recipes.cross import expected_differences
 
 _CONTEXT_LINES = 12
-_ANCHOR = "# If we do not have the real executable's directory, we calculate it.\n"
-_ITSELF = """\
-# Called by a wrong argv[0], or through a link to bin/: the kernel knows where we are (proc(5)).
-# An interpreter at a fixed place falls back on its prefix here; a portable one has none.
-if os_name == 'posix' and not home_was_set and not py_setpath:
-    try:
-        itself = realpath('/proc/self/exe')
-    except OSError:
-        itself = ''
-    lost = not search_up(executable_dir or '', *STDLIB_LANDMARKS)
-    if lost and search_up(dirname(itself), *STDLIB_LANDMARKS):
-        executable_dir = real_executable_dir = dirname(itself)
-        if not executable:
-            executable = real_executable = itself
-
-"""
-"""What is added to ``Modules/getpath.py``."""
 _TRAINED = "Python/ceval.c"
 """The file whose training matters most: the interpreter's loop."""
 
@@ -66,14 +49,6 @@ def build(shop: Workshop) -> None:
         # its path goes into the Makefile, so it must not depend on what this machine has
         "LLVM_PROFDATA": "/bin/false",
     }  # fmt: skip
-    setup = shop.source / "setup.py"
-    if setup.exists():  # until 3.11: it would take headers and libraries of the host
-        text = setup.read_text(encoding="utf-8")
-        text = text.replace("        self.add_multiarch_paths()\n", "")
-        text = re.sub(r"(system_(?:lib|include)_dirs) = \[.*\]", r"\1 = []", text)
-        text = re.sub(r"add_dir_to_list\(.*'/usr/local/.*\)", "pass", text)
-        setup.write_text(text, encoding="utf-8")
-    _find_itself(shop.source / "Modules" / "getpath.py")
     libraries = shop.native or shop.dependencies
     loader = f"{libraries}/lib:{shop.environment().get('LD_LIBRARY_PATH', '')}".rstrip(":")
     settings["LD_LIBRARY_PATH"] = loader
@@ -110,21 +85,6 @@ def build(shop: Workshop) -> None:
     if shop.native:
         _take_pip(shop, shop.native)
         _check_answers(shop, shop.native)
-
-
-def _find_itself(getpath: Path) -> None:
-    """Let an interpreter find its tree where ``argv[0]`` does not tell.
-
-    Raises:
-        BuildError: this release's getpath is not what we know.
-    """
-    text = getpath.read_text(encoding="utf-8")
-    if text.count(_ANCHOR) != 1:
-        raise BuildError(
-            f"{getpath}: the place where a portable interpreter finds itself is not there",
-            remedy="see what became of the step CALCULATE executable in this release",
-        )
-    getpath.write_text(text.replace(_ANCHOR, _ITSELF + _ANCHOR), encoding="utf-8")
 
 
 def _libpython(shop: Workshop, settings: dict[str, str]) -> None:

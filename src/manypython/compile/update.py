@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import hashlib
-import json
-import os
 import re
 import sys
 import tomllib
@@ -23,21 +21,17 @@ import urllib3
 from packaging.version import Version
 
 from manypython.compile.images import DATA, Image, read_image, repository
+from manypython.compile.registry import OK, page, registry_digest
 from manypython.compile.sources import answer
 from manypython.http.connections import plain
 from manypython.model.errors import ManypythonError, SourceError
 from manypython.model.target import Architecture
 from manypython.progress import Reporter
-from manypython.recipes.model import Recipe, Watch, read_recipe
+from manypython.recipes.model import Recipe, Watch, read_recipes
 
 _SERIES = "series.toml"
-_MANIFESTS = (
-    "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
-    "application/vnd.docker.distribution.manifest.list.v2+json, "
-    "application/vnd.docker.distribution.manifest.v2+json"
-)
 _CHUNK = 1 << 20
-_OK, _UNAUTHORIZED, _NOT_FOUND = 200, 401, 404
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
@@ -50,10 +44,9 @@ class Release:
 
 @dataclass(frozen=True)
 class Change:
-    """A file whose text, and perhaps name, is to be another one."""
+    """A file whose text is to be another one."""
 
-    old: Path
-    new: Path
+    path: Path
     before: str
     after: str
     summary: str
@@ -64,8 +57,8 @@ class Change:
         lines = difflib.unified_diff(
             self.before.splitlines(keepends=True),
             self.after.splitlines(keepends=True),
-            str(self.old),
-            str(self.new),
+            str(self.path),
+            str(self.path),
         )
         return "".join(lines)
 
@@ -87,11 +80,11 @@ def repinned(text: str, recipe: Recipe, release: Release, sha256: str, size: int
     Debian packed itself has a hash that nobody knows yet, so it goes.
     """
     old, new = str(recipe.version), str(release.version)
+    older, mark, text = text.rpartition("[[releases]]")  # a library has one, and no such mark
     debian = recipe.source.debian
     if debian is not None and debian.sha256 != recipe.source.sha256:
-        text = re.sub(r"\n*^\[source\.debian\]\n(?:(?!\[).*\n)*", "\n\n", text, flags=re.MULTILINE)
+        text = re.sub(r"\n*^\[\S*source\.debian\]\n(?:(?!\[).*\n)*", "\n\n", text, flags=re.MULTILINE)
     pairs = {
-        rf'^(name = ".*-){re.escape(old)}"': rf'\g<1>{new}"',
         rf'^(version = "){re.escape(old)}"': rf'\g<1>{new}"',
         rf'^(url = "){re.escape(recipe.source.url)}"': rf'\g<1>{release.url}"',
         rf'^(file = ".*){re.escape(old)}': rf"\g<1>{new}",
@@ -100,7 +93,7 @@ def repinned(text: str, recipe: Recipe, release: Release, sha256: str, size: int
     }
     for pattern, replacement in pairs.items():
         text = re.sub(pattern, replacement, text, count=1, flags=re.MULTILINE)
-    return text
+    return older + mark + text
 
 
 def update_recipe(path: Path) -> Change | None:
@@ -116,10 +109,10 @@ def update_recipe(path: Path) -> Change | None:
         SourceError: upstream does not answer, or its list holds no release.
     """
     text = path.read_text(encoding="utf-8")
-    recipe = read_recipe(text, path.name)
+    recipe = read_recipes(text, path.name)[-1]
     if recipe.watch is None:
         return None
-    listed = releases(recipe.watch, _page(recipe.watch.page))
+    listed = releases(recipe.watch, page(recipe.watch.page))
     if not listed:
         raise SourceError(f"{recipe.watch.page}: lists no release of {recipe.name}")
     for release in listed:
@@ -132,11 +125,9 @@ def update_recipe(path: Path) -> Change | None:
         return None
     sha256, size = measured
     after = repinned(text, recipe, release, sha256, size)
-    new = path.with_name(path.name.replace(str(recipe.version), str(release.version)))
-    read_recipe(after, new.name)  # what is written can be read
+    read_recipes(after, path.name)  # what is written can be read
     title = recipe.name.removesuffix(f"-{recipe.version}")
-    summary = f"{title} {recipe.version} -> {release.version} sha256 {sha256}"
-    return Change(path, new, text, after, summary)
+    return Change(path, text, after, f"{title} {recipe.version} -> {release.version} sha256 {sha256}")
 
 
 def update_images(path: Path) -> Change | None:
@@ -157,65 +148,11 @@ def update_images(path: Path) -> Change | None:
                     head + mark + rest.replace(f'{architecture} = "{old}"', f'{architecture} = "{new}"', 1)
                 )
                 said.append(f"{name} {architecture} -> {new}")
-    return Change(path, path, before, after, "\n".join(said)) if said else None
+    return Change(path, before, after, "\n".join(said)) if said else None
 
 
 def _tagged(image: Image, architecture: Architecture) -> str:
     return f"{repository(image.tag, architecture)}:{image.tag.rpartition(':')[2]}"
-
-
-def registry_digest(tag: str) -> str:
-    """The digest a tag stands for, by the registry's own interface.
-
-    Source: OCI Distribution Specification 1.1, "Checking if content exists in the registry".
-
-    Args:
-        tag: ``quay.io/pypa/manylinux_2_28_x86_64:latest``.
-
-    Raises:
-        SourceError: the registry does not answer or has no such tag.
-    """
-    host, _, rest = tag.partition("/")
-    name, _, label = rest.rpartition(":")
-    server = "registry-1.docker.io" if host == "docker.io" else host
-    # a registry on this machine speaks plain HTTP, for docker and podman too
-    scheme = "http" if server.partition(":")[0] in ("localhost", "127.0.0.1") else "https"
-    url = f"{scheme}://{server}/v2/{name}/manifests/{label}"
-    headers = {"Accept": _MANIFESTS}
-    try:
-        with answer(url, "HEAD", headers) as first:
-            status, found = first.status, first.headers
-        if status == _UNAUTHORIZED:
-            headers["Authorization"] = f"Bearer {_token(found.get('WWW-Authenticate', ''))}"
-            with answer(url, "HEAD", headers) as second:
-                status, found = second.status, second.headers
-    except urllib3.exceptions.HTTPError as error:
-        raise SourceError(f"{url}: {plain(error)}") from None
-    digest = found.get("Docker-Content-Digest", "")
-    if status != _OK or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
-        raise SourceError(f"{url}: answered {status} and no digest")
-    return digest
-
-
-def _token(challenge: str) -> str:
-    """An anonymous token for the realm a registry names (RFC 6750, distribution's token protocol)."""
-    said = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-    realm = said.pop("realm", "")
-    query = "&".join(f"{key}={value}" for key, value in said.items() if key in ("service", "scope"))
-    answered = json.loads(_page(f"{realm}?{query}"))
-    return str(answered.get("token") or answered.get("access_token") or "")
-
-
-def _page(url: str) -> str:
-    token = os.environ.get("GITHUB_TOKEN", "")
-    private = token and url.startswith("https://api.github.com/")
-    try:
-        with answer(url, headers={"Authorization": f"Bearer {token}"} if private else None) as response:
-            if response.status != _OK:
-                raise SourceError(f"{url}: answered {response.status} {response.reason}")
-            return response.read().decode("utf-8", "replace")
-    except urllib3.exceptions.HTTPError as error:
-        raise SourceError(f"{url}: {plain(error)}") from None
 
 
 def _measure(url: str) -> tuple[str, int] | None:
@@ -225,7 +162,7 @@ def _measure(url: str) -> tuple[str, int] | None:
         with answer(url) as response:
             if response.status == _NOT_FOUND:
                 return None
-            if response.status != _OK:
+            if response.status != OK:
                 raise SourceError(f"{url}: answered {response.status} {response.reason}")
             for chunk in response.stream(_CHUNK):
                 digest.update(chunk)
@@ -273,9 +210,7 @@ def ask(recipes: Path, images: Path, reporter: Reporter) -> tuple[list[Change], 
 def write(changes: Iterable[Change], series: Path, today: datetime) -> None:
     """Write what changed, and raise the build number with it."""
     for change in changes:
-        change.new.write_text(change.after, encoding="utf-8")
-        if change.new != change.old:
-            change.old.unlink()
+        change.path.write_text(change.after, encoding="utf-8")
     series.write_text(new_build(series.read_text(encoding="utf-8"), today), encoding="utf-8")
 
 

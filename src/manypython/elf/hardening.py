@@ -86,8 +86,6 @@ def _hardening(elf: ELFFile) -> Hardening:
 
 
 _CANARY = {"__stack_chk_fail", "__stack_chk_guard"}
-
-
 _GUARD = re.compile(
     rb"\x64[\x48\x4c]\x8b[\x04\x0c\x14\x1c\x24\x2c\x34\x3c]\x25\x28\0\0\0"
     rb"|manypython: a random stack guard"

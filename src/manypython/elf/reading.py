@@ -21,6 +21,8 @@ from manypython.model.errors import AuditError, UsageError
 from manypython.model.target import LibcFamily
 
 _MAGIC = b"\x7fELF"
+_KINDS = (b"\x02\x00", b"\x03\x00", b"\x00\x02", b"\x00\x03")
+"""ET_EXEC and ET_DYN, in the byte order of x86 and in that of s390x (elf(5))."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def is_elf(path: Path) -> bool:
     """Whether a file is an ELF executable or shared library (not an object file)."""
     with contextlib.suppress(OSError), path.open("rb") as file:
         header = file.read(18)
-        return header[:4] == _MAGIC and header[16:18] in (b"\x02\x00", b"\x03\x00")
+        return header[:4] == _MAGIC and header[16:18] in _KINDS
     return False
 
 
@@ -160,8 +162,9 @@ def _linkage(path: Path) -> Linkage:
             next(_tags(elf, tag), "") for tag in ("DT_SONAME", "DT_RPATH", "DT_RUNPATH")
         )
         needed = tuple(_tags(elf, "DT_NEEDED"))
+        named = str(elf["e_machine"]).removeprefix("EM_")
     alone = ldd(path, ldpaths={"conf": [], "env": [], "interp": []}, exclude=frozenset("*"))
-    return Linkage(_machine(alone), soname, needed, rpath, runpath, alone.interpreter is not None)
+    return Linkage(_machine(alone) or named, soname, needed, rpath, runpath, alone.interpreter is not None)
 
 
 def system_folders(libc: LibcFamily) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -208,10 +211,11 @@ def wanted_symbols(path: Path) -> tuple[Symbol, ...]:
 
 
 def _machine(tree: DynamicExecutable) -> str:
+    """An architecture as platform tags have it; empty where it is none of theirs."""
     try:
         return str(tree.platform.baseline_architecture.value)
-    except ValueError as error:
-        return str(error)
+    except ValueError:
+        return ""
 
 
 def _tags(elf: ELFFile, tag: str) -> Iterator[str]:

@@ -37,9 +37,16 @@ def strip(data: bytes) -> bytes:
     """Strip a 64-bit little-endian executable or shared library.
 
     Anything of another kind, or laid out in a way this does not know (a section to
-    drop that lies inside the loaded part), comes back unchanged. Stripping twice is
+    drop that lies inside the loaded part, damaged tables), comes back unchanged. Stripping twice is
     stripping once.
     """
+    try:
+        return _stripped(data)
+    except (struct.error, ValueError, IndexError):  # tables that lead nowhere, which no loader reads
+        return data
+
+
+def _stripped(data: bytes) -> bytes:
     if data[:6] != b"\x7fELF\x02\x01" or len(data) < _HEADER.size:
         return data
     header = list(_HEADER.unpack_from(data))

@@ -19,8 +19,6 @@ from manypython.model.identifier import BuildNumber
 from manypython.model.target import Target
 
 SCHEMA_VERSION = 1
-
-
 POOL = "python-build-standalone/releases/download"
 """Where archives lie; hatch, pipx and mise know an archive by this part of its URL."""
 

@@ -137,7 +137,5 @@ class UnreadableError(ManypythonError):
 
 TROUBLE = 17
 """Exit code of ``doctor`` where a project does not get what it wants."""
-
-
 INTERRUPTED = 130
 """Exit code after Ctrl-C (128 + SIGINT), as shells have it."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from importlib import resources
 
 from packaging.specifiers import SpecifierSet
@@ -12,7 +13,7 @@ from packaging.version import Version
 
 from manypython.model.errors import RecipeError, UsageError
 from manypython.model.identifier import BuildNumber, Spec
-from manypython.recipes.model import Recipe, read_recipe
+from manypython.recipes.model import Patch, Recipe, read_patch, read_recipes
 
 _DATA = ("cross.toml", "extensions.toml", "series.toml")
 
@@ -83,11 +84,21 @@ def catalogue() -> Catalogue:
     """
     folder = resources.files("manypython.recipes")
     files = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
-    recipes = (
-        read_recipe((folder / name).read_text(encoding="utf-8"), name) for name in files if name not in _DATA
-    )
+    recipes = [
+        recipe
+        for name in files
+        if name not in _DATA
+        for recipe in read_recipes((folder / name).read_text(encoding="utf-8"), name)
+    ]
+    changes = sorted((folder / "patches").iterdir(), key=lambda entry: entry.name)
+    patches = tuple(read_patch(entry.read_text(encoding="utf-8"), entry.name) for entry in changes)
     series = tomllib.loads((folder / "series.toml").read_text(encoding="utf-8"))
-    return Catalogue({r.name: r for r in recipes}, BuildNumber(series["build"]))
+    return Catalogue({r.name: patched(r, patches) for r in recipes}, BuildNumber(series["build"]))
+
+
+def patched(recipe: Recipe, patches: Iterable[Patch]) -> Recipe:
+    """A recipe with the patches that are for it."""
+    return replace(recipe, patches=tuple(patch for patch in patches if patch.is_for(recipe)))
 
 
 def required_modules(python: Version) -> frozenset[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -66,14 +67,23 @@ class Watch:
 
 @dataclass(frozen=True)
 class Patch:
-    """A fault of the release that is mended before it is built."""
+    """What is changed in a release's source before it is built, and why (``patches/*.toml``)."""
 
+    name: str
+    recipe: str
+    """A recipe's name, or ``cpython`` for all of that build system."""
+    versions: str
+    """PEP 440 specifier of the releases that have the text; empty: all."""
     file: str
     """Below the archive's top folder."""
-    old: str
-    """Text that stands in it exactly once."""
-    new: str
     reason: str
+    replacements: tuple[tuple[str, str], ...]
+    """Texts that stand in it exactly once, and what takes their place."""
+
+    def is_for(self, recipe: Recipe) -> bool:
+        """Whether a recipe's source is changed by it."""
+        known = SpecifierSet(self.versions, prereleases=True).contains(recipe.version)
+        return known and self.recipe in (recipe.name, recipe.build)
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,7 @@ class Recipe:
     pythons: str = ""
     """PEP 440 specifier of the CPython versions that use it; empty: all."""
     patches: tuple[Patch, ...] = ()
+    """Filled from ``patches/``."""
     watch: Watch | None = None
     """None: the pin stays as it is."""
 
@@ -116,12 +127,12 @@ class Recipe:
         return SpecifierSet(self.pythons, prereleases=True).contains(python)
 
 
-def read_recipe(text: str, file: str) -> Recipe:
-    """Read one recipe.
+def read_recipes(text: str, file: str) -> tuple[Recipe, ...]:
+    """Read a file of recipes: a library's one, or a series of CPython with a recipe for each release.
 
     Args:
         text: its TOML.
-        file: its file name, for messages; its stem must be the recipe's name.
+        file: its file name, for messages; its stem must be the recipe's name, or the series'.
 
     Raises:
         RecipeError: with a dotted path to the key that is wrong.
@@ -131,27 +142,42 @@ def read_recipe(text: str, file: str) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{file}: {error}") from None
     table = Table(file, "", data, RecipeError)
-    recipe = Recipe(
-        name=table.string("name"),
-        version=table.version("version"),
-        source=_source(table.table("source")),
-        licenses=table.strings("licenses", required=True),
-        license_files=table.strings("license_files", required=True),
-        build=table.choice("build", BUILD_SYSTEMS),
-        folder=table.string("folder", ""),
-        needs=table.strings("needs"),
-        arguments=table.strings("arguments"),
-        cflags=table.strings("cflags"),
-        provides=table.strings("provides"),
-        host_tools=table.strings("host_tools"),
-        pythons=table.specifier("pythons"),
-        patches=tuple(_patch(each) for each in table.tables("patches")),
-        watch=_watch(table.table("watch")) if "watch" in table.data else None,
-    )
+    key = "series" if "series" in data else "name"
+    name = table.string(key)
+    if f"{name}.toml" != file:
+        raise table.error(key, f"is {name!r}, but the file is named {file!r}")
+    rows = table.tables("releases", required=True) if key == "series" else (table,)
+    releases = [(row.version("version"), _source(row.table("source"))) for row in rows]
+    common = _common(table)
+    for row in rows:
+        row.done()
     table.done()
-    if f"{recipe.name}.toml" != file:
-        raise table.error("name", f"is {recipe.name!r}, but the file is named {file!r}")
-    return recipe
+    if key == "name":
+        return (Recipe(name=name, version=releases[0][0], source=releases[0][1], **common),)
+    *pinned, newest = sorted(releases, key=lambda release: release[0])
+    # only the newest of a series is watched for a newer one
+    older = common | {"watch": None}
+    return (
+        *(Recipe(f"cpython-{version}", version, source, **older) for version, source in pinned),
+        Recipe(f"cpython-{newest[0]}", *newest, **common),
+    )
+
+
+def _common(table: Table) -> dict[str, Any]:
+    """What all releases of a recipe share."""
+    return {
+        "licenses": table.strings("licenses", required=True),
+        "license_files": table.strings("license_files", required=True),
+        "build": table.choice("build", BUILD_SYSTEMS),
+        "folder": table.string("folder", ""),
+        "needs": table.strings("needs"),
+        "arguments": table.strings("arguments"),
+        "cflags": table.strings("cflags"),
+        "provides": table.strings("provides"),
+        "host_tools": table.strings("host_tools"),
+        "pythons": table.specifier("pythons"),
+        "watch": _watch(table.table("watch")) if "watch" in table.data else None,
+    }
 
 
 def _source(table: Table) -> Source:
@@ -174,8 +200,25 @@ def _source(table: Table) -> Source:
     return Source(url, sha256, size, debian)
 
 
-def _patch(table: Table) -> Patch:
-    patch = Patch(table.string("file"), table.string("old"), table.string("new"), table.string("reason"))
+def read_patch(text: str, file: str) -> Patch:
+    """Read one patch; arguments and errors as for ``read_recipes``."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{file}: {error}") from None
+    table = Table(file, "", data, RecipeError)
+    replacements = []
+    for row in table.tables("replace", required=True):
+        replacements.append((row.string("old"), row.text("new")))
+        row.done()
+    patch = Patch(
+        file.removesuffix(".toml"),
+        table.string("recipe"),
+        table.specifier("versions"),
+        table.string("file"),
+        table.string("reason"),
+        tuple(replacements),
+    )
     table.done()
     return patch
 

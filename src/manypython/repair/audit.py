@@ -15,6 +15,7 @@ from manypython.model.target import Architecture, LibcFamily, Target
 from manypython.model.tree import Tree
 from manypython.repair.libraries import Finds, Library, around, beyond, laid_out, to_bring_in
 from manypython.repair.loading import Find, Layout, resolve
+from manypython.repair.survey import shown
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ class Stranger:
     fact: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.fact}: left as it is"
+        return f"{shown(self.path)}: {self.fact}: left as it is"
 
     def as_json(self) -> dict[str, str]:
         """The same for machines."""
-        return {"path": str(self.path), "fact": self.fact}
+        return {"path": shown(self.path), "fact": self.fact}
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def _read(
 
 def _architecture(tree: Tree, reader: Reader) -> Architecture:
     """The one architecture of a tree's files."""
-    main = tree.executable.resolve()
+    main = tree.executable
     expected = reader.read(main).architecture
     if expected not in [known.value for known in Architecture]:
         raise TreeError(f"{main}: is for {expected}, which manypython does not know")

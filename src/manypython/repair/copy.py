@@ -60,6 +60,7 @@ def _take_odd(oddity: Oddity, target: Path) -> None:
     match oddity.fate:
         case Fate.FOLLOWED:
             shutil.copy2(oddity.goal, target)
+            target.chmod(target.stat().st_mode & 0o755)
         case Fate.RELATIVE:
             target.symlink_to(oddity.goal)
         case Fate.TAMED:

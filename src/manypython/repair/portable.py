@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from manypython.model.errors import AuditError, TreeError
+from manypython.model.errors import AuditError, BuildError, HostToolError, TreeError
 from manypython.model.target import Target
 from manypython.model.tree import GRAFTS, Tree
 from manypython.repair.apply import apply
@@ -41,7 +42,7 @@ class Audited:
     @contextmanager
     def named(self) -> Iterator[None]:
         """What is wrong with the copy is told of the prefix: the copy is gone when the error is read."""
-        with _named(self.prefix, self.tree):
+        with named(self.prefix.root, self.tree.root):
             yield
 
     @property
@@ -52,10 +53,11 @@ class Audited:
             AuditError: a library cannot be located, or a file would not find what it found before.
             TreeError: the tree's sysconfig data is broken.
         """
+        left = frozenset(stranger.path for stranger in self.report.strangers)
         with self.named():
             return joined(
                 plan_graft(self.report),
-                plan_relocate(self.tree, build_paths=self.build_paths, stood=self.origins),
+                plan_relocate(self.tree, build_paths=self.build_paths, stood=self.origins, left=left),
             )
 
 
@@ -115,7 +117,7 @@ def audit(  # noqa: PLR0913  (what, where to, and what it was built with)
         tree = copy(prefix, folder, oddities)
     for oddity in oddities:
         run.reporter.note(str(oddity))
-    with run.reporter.step("audit"), _named(prefix, tree):
+    with run.reporter.step("audit"), named(prefix.root, tree.root):
         stood = origins(prefix)
         report = audit_tree(tree, search=search, origins=stood)
         if build_paths:
@@ -136,18 +138,20 @@ def repair(audited: Audited, target: Target | None, run: Run, *, compiling: Tree
 
     Raises:
         AuditError: it does not meet the target.
+        BuildError: the interpreter does not run here.
+        OutputError: there is no room for the copy.
     """
     tree, plan = audited.tree, audited.plan
-    with run.reporter.step("graft and relocate", f"{len(plan)} edits"):
-        apply(tree, plan, reporter=run.reporter, jobs=run.jobs)
-    bytecode = plan_bytecode(tree)
-    with ThreadPoolExecutor(1) as beside:  # bytecode is written while the ELF files are read
-        written = beside.submit(
-            apply, tree, bytecode, reporter=run.reporter, jobs=run.jobs, compiler=compiling
-        )
-        report, meets = _met(tree, target)
-        written.result()
     with audited.named():
+        with run.reporter.step("graft and relocate", f"{len(plan)} edits"):
+            apply(tree, plan, reporter=run.reporter, jobs=run.jobs)
+        bytecode = plan_bytecode(tree)
+        with ThreadPoolExecutor(1) as beside:  # bytecode is written while the ELF files are read
+            written = beside.submit(
+                apply, tree, bytecode, reporter=run.reporter, jobs=run.jobs, compiler=compiling
+            )
+            report, meets = _met(tree, target)
+            written.result()
         require(report, meets)
     edits = (*plan_prune(audited.prefix), *plan, *bytecode)
     forbidden = (*audited.build_paths, *audited.origins)
@@ -155,12 +159,21 @@ def repair(audited: Audited, target: Target | None, run: Run, *, compiling: Tree
 
 
 @contextmanager
-def _named(prefix: Tree, tree: Tree) -> Iterator[None]:
+def named(given: Path, root: Path) -> Iterator[None]:
+    """What is wrong with a copy is told of what was given: the copy is gone when the error is read.
+
+    Where the copy cannot be written (``OutputError``), it is the place of the copy that matters.
+
+    Args:
+        given: a prefix, or an archive.
+        root: its copy.
+    """
     try:
         yield
-    except (AuditError, TreeError) as error:
-        error.message = error.message.replace(str(tree.root), str(prefix.root))
-        error.remedy = error.remedy.replace(str(tree.root), str(prefix.root))
+    except (AuditError, BuildError, HostToolError, TreeError) as error:
+        for place in dict.fromkeys((str(root), os.path.realpath(root))):
+            error.message = error.message.replace(place, str(given))
+            error.remedy = error.remedy.replace(place, str(given))
         raise
 
 

@@ -44,7 +44,13 @@ def _prefix(tree: Tree, variables: sysconfig.Variables) -> str:
     return prefix
 
 
-def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = (), stood: tuple[str, ...] = ()) -> Plan:
+def plan_relocate(
+    tree: Tree,
+    *,
+    build_paths: tuple[str, ...] = (),
+    stood: tuple[str, ...] = (),
+    left: frozenset[PurePosixPath] = frozenset(),
+) -> Plan:
     """What to write so that no file names the old prefix or the build machine.
 
     Args:
@@ -52,6 +58,7 @@ def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = (), stood: tuple
         build_paths: absolute folders of the machine it was built on.
         stood: folders where it stood besides, whose Python the scripts in ``bin/`` may name: those that
             pip installed after the tree was moved.
+        left: ELF files that are left as they are.
 
     Raises:
         TreeError: the tree's sysconfig data is missing or broken.
@@ -71,7 +78,7 @@ def plan_relocate(tree: Tree, *, build_paths: tuple[str, ...] = (), stood: tuple
     ]
     edits += [*_names(tree), *_links(tree, prefix)]
     if prefix != NEUTRAL_PREFIX:
-        edits += _binaries(tree, prefix)
+        edits += (edit for edit in _binaries(tree, prefix) if edit.path not in left)
     return tuple(edits)
 
 

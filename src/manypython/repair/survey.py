@@ -24,6 +24,11 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+_FAILURES = {
+    errno.ELOOP: "which leads in a circle",
+    errno.ENOENT: "which is not there",
+    errno.ENOTDIR: "which is not there",
+}
 _UNSAFE = stat.S_ISUID | stat.S_ISGID | stat.S_IWOTH
 
 
@@ -50,6 +55,8 @@ class Oddity:
     fate: Fate
     goal: str = ""
     """Of a link: the new target, or the file that is copied."""
+    kept: bool = False
+    """Whether a plain copy of the tree has it too, odd as it is: a link, or a mode."""
 
     def __str__(self) -> str:
         return f"{shown(self.path)}: {self.fact}: {self.fate}"
@@ -84,19 +91,36 @@ def survey(
     )
 
 
-def insist_takeable(tree: Tree, oddities: Iterable[Oddity]) -> None:
-    """Insist that a prefix is of a Python that can be repaired, and that an archive can hold its files.
+def insist_young(tree: Tree) -> None:
+    """Insist that a tree is of a Python that can be repaired and proved.
 
     Raises:
-        TreeError: it cannot; each file that is in the way is named.
+        TreeError: it is too old.
     """
     lowest = _LOWEST[tree.implementation]
     if tree.version.release[:2] < lowest:
         raise TreeError(
             f"{tree.root}: {tree.name} is too old",
-            remedy=f"{'.'.join(map(str, lowest))} is the oldest that can be repaired",
+            remedy=f"{'.'.join(map(str, lowest))} is the oldest that can be repaired and proved",
         )
+
+
+def insist_takeable(tree: Tree, oddities: Iterable[Oddity]) -> None:
+    """Insist that an archive can hold the files of a prefix, once what is odd was dealt with.
+
+    Raises:
+        TreeError: it cannot; each file that is in the way is named.
+    """
     _refuse(tree, [oddity for oddity in oddities if oddity.fate is Fate.REFUSED])
+
+
+def insist_copied(tree: Tree, oddities: Iterable[Oddity]) -> None:
+    """Insist that a tree can be tried: a copy of it is, and must have all of its files.
+
+    Raises:
+        TreeError: each file that no copy has is named.
+    """
+    _refuse(tree, [oddity for oddity in oddities if not oddity.kept])
 
 
 def insist_plain(tree: Tree, oddities: Iterable[Oddity]) -> None:
@@ -136,16 +160,18 @@ class _Links:
         try:
             real = os.path.realpath(self._meant(path, target), strict=True)
         except OSError as error:
-            why = "which leads in a circle" if error.errno == errno.ELOOP else "which is not there"
-            return Oddity(relative, f"{fact}, {why}", Fate.LEFT_OUT)
+            why = _FAILURES.get(error.errno or 0, "which cannot be followed")
+            return _link(relative, f"{fact}, {why}", Fate.LEFT_OUT)
         if not PurePosixPath(real).is_relative_to(self.root):
             return self._outside(relative, fact, real)
         if not self.taken(PurePosixPath(real).relative_to(self.root)):
-            return Oddity(relative, f"{fact}, which is left out", Fate.LEFT_OUT)
+            return _link(relative, f"{fact}, which is left out", Fate.LEFT_OUT)
+        if kind := _KINDS.get(stat.S_IFMT(Path(real).stat().st_mode)):
+            return _link(relative, f"{fact}, which is {kind}", Fate.LEFT_OUT)
         if self._is_plain(path.parent, target):
             return None
         place = os.path.realpath(path.parent)
-        return Oddity(relative, fact, Fate.RELATIVE, os.path.relpath(real, place))
+        return _link(relative, fact, Fate.RELATIVE, os.path.relpath(real, place))
 
     def _meant(self, path: Path, target: str) -> Path:
         """Where a link leads now that the prefix stands where it does."""
@@ -160,10 +186,10 @@ class _Links:
         if self.tree.shared:  # settings of that machine, and files that other Pythons have too
             return None
         if Path(real).is_dir():
-            return Oddity(relative, f"{fact}, a folder outside the prefix", Fate.REFUSED)
+            return _link(relative, f"{fact}, a folder outside the prefix", Fate.REFUSED)
         if not Path(real).is_file() or not os.access(real, os.R_OK):
-            return Oddity(relative, f"{fact}, which is no file that can be read", Fate.LEFT_OUT)
-        return Oddity(relative, f"{fact}, outside the prefix", Fate.FOLLOWED, real)
+            return _link(relative, f"{fact}, which is no file that can be read", Fate.LEFT_OUT)
+        return _link(relative, f"{fact}, outside the prefix", Fate.FOLLOWED, real)
 
     def _is_plain(self, folder: Path, target: str) -> bool:
         """Whether a target is relative, never leaves the prefix, and no other link is on its way."""
@@ -175,6 +201,10 @@ class _Links:
             if Path(place).is_symlink() or not PurePosixPath(place).is_relative_to(self.root):
                 return False
         return True
+
+
+def _link(path: PurePosixPath, fact: str, fate: Fate, goal: str = "") -> Oddity:
+    return Oddity(path, fact, fate, goal, kept=True)
 
 
 def _of_folder(folder: Path, folders: list[str], names: list[str], links: _Links) -> Iterator[Oddity]:
@@ -198,4 +228,4 @@ def _of_folder(folder: Path, folders: list[str], names: list[str], links: _Links
         elif not os.access(path, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
             yield Oddity(relative, "cannot be read", Fate.REFUSED)
         elif stat.S_ISREG(mode) and mode & _UNSAFE:
-            yield Oddity(relative, f"mode {stat.S_IMODE(mode):04o}", Fate.TAMED)
+            yield Oddity(relative, f"mode {stat.S_IMODE(mode):04o}", Fate.TAMED, kept=True)

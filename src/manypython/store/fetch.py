@@ -28,23 +28,13 @@ from manypython.store.settings import Settings, without_login
 from manypython.store.transport import Place, parsed
 
 _SMALLEST = (".tar.zst", ".zip", ".tar.gz")
-
-
 _QUICKEST = (".zip", ".tar.zst", ".tar.gz")
 """To unpack: see docs/decisions/0009-which-wrapping-is-fetched.md."""
-
-
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
 _LARGEST = 64 << 20
 """Bytes of an index that nobody signed."""
-
-
 _AT_ONCE = 4
 """Downloads: more share the same line."""
-
-
 _T = TypeVar("_T")
 
 

@@ -27,15 +27,9 @@ if TYPE_CHECKING:
 
 RECEIPT = "share/manypython/installed.json"
 """What an installed tree says of where it is from."""
-
-
 _FOLDER = re.compile(BUILD)
-
-
 _FLOORS = {"gnu": (2, 17), "musl": (1, 2)}
 """Of each C library, where the name says none."""
-
-
 _STAGES = {"a": 0, "b": 1, "rc": 2, None: 3}
 
 

@@ -29,11 +29,7 @@ from manypython.store.writing import delete, writing
 
 RECORD = "share/manypython/RECORD"
 """The names of all files and links, one a line."""
-
-
 _TOP = "python"
-
-
 _PATIENCE = 60.0
 """Seconds an interpreter may take to say that it runs."""
 

@@ -13,8 +13,6 @@ from manypython.store.installed import Installed
 from manypython.store.writing import delete, writing
 
 _UV = "UV_PYTHON_INSTALL_DIR"
-
-
 _PARTS = ("bin", "include", "lib", "share")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from manypython import probe as inside
 from manypython.model.errors import ManypythonError, VerifyError
 from manypython.model.tree import Tree, spreads
-from manypython.repair.audit import require
+from manypython.repair.audit import AuditReport, require
 from manypython.verify import controls, environments, foreign, roots, surroundings
 from manypython.verify.foreign import Subject
 from manypython.verify.hardening import weaknesses
@@ -20,21 +20,14 @@ from manypython.verify.report import VerifyReport, failed, probed, skipped
 from manypython.verify.scan import scan
 from manypython.verify.scratch import readable, scratch
 from manypython.verify.trial import Checks, NotTriedError, Trial, insist_none, timed
+from manypython.verify.verified import first
 
 _OLD = roots.ROOTS["glibc-2.17"]
 """Tried in any case: the oldest that a target of ours promises."""
-
-
 _ENVIRONMENTS = 300_000_000
 """Bytes that virtual environments and what is built in them may take."""
-
-
 _FIRST = "first/python"
-
-
 _SECOND = "second move \N{LATIN SMALL LETTER O WITH DIAERESIS}/py thon"
-
-
 _SECOND_ASCII = "second move/py thon"
 
 
@@ -55,7 +48,7 @@ def examine(subject: Subject, chosen: tuple[roots.Root, ...] = ()) -> VerifyRepo
         shutil.copytree(programs, trial.programs, ignore=shutil.ignore_patterns("__pycache__"))
         readable(trial.programs)
         with ThreadPoolExecutor(subject.jobs) as pool:
-            checks = timed("tree", "audit", lambda: _audit(trial))
+            checks = timed("tree", "audit", lambda: _audit(trial)) + _strangers(trial.report)
             reading = [
                 pool.submit(timed, "tree", "scan", lambda: _scan(trial)),
                 pool.submit(timed, "tree", "generic sonames", lambda: _generic_sonames(trial)),
@@ -140,8 +133,16 @@ def _audit(trial: Trial) -> str:
 
 
 def _scan(trial: Trial) -> str:
-    insist_none(scan(trial.subject.tree, trial.subject.repaired.forbidden, _unneeded(trial)))
+    forbidden = trial.subject.repaired.forbidden
+    insist_none(scan(trial.subject.tree, forbidden, _unneeded(trial), trial.strangers))
     return "no build path, no old prefix"
+
+
+def _strangers(report: AuditReport) -> Checks:
+    """What packages brought for other machines, and broken files of theirs: nobody looks into them."""
+    if not report.strangers:
+        return ()
+    return (skipped("tree", "files of packages", "; ".join(first(tuple(map(str, report.strangers))))),)
 
 
 def _generic_sonames(trial: Trial) -> str:
@@ -166,7 +167,7 @@ def _unneeded(trial: Trial) -> tuple[str, ...]:
 def _hardening(trial: Trial) -> str:
     if not trial.subject.ours:
         raise NotTriedError("somebody else compiled it")
-    insist_none(weaknesses(trial.subject.tree))
+    insist_none(weaknesses(trial.subject.tree, trial.strangers))
     return "every ELF file is protected, no symbol clashes"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from manypython.elf.hardening import Hardening, hardening
 from manypython.elf.reading import elf_paths
@@ -25,8 +25,12 @@ _LINKER = frozenset(
 """What linkers define in every file."""
 
 
-def weaknesses(tree: Tree) -> tuple[str, ...]:
+def weaknesses(tree: Tree, strangers: frozenset[PurePosixPath] = frozenset()) -> tuple[str, ...]:
     """Everything that leaves a file of a tree less protected than it could be.
+
+    Args:
+        tree: what to look at.
+        strangers: ELF files of packages that were left as they are.
 
     Returns:
         One fact per finding, with the file's path.
@@ -37,7 +41,10 @@ def weaknesses(tree: Tree) -> tuple[str, ...]:
     found: list[str] = []
     exporting: dict[str, frozenset[str]] = {}
     for path in elf_paths(tree.root):
-        name, facts = path.relative_to(tree.root).as_posix(), hardening(path)
+        relative = PurePosixPath(path.relative_to(tree.root))
+        if relative in strangers:
+            continue
+        name, facts = str(relative), hardening(path)
         found += [f"{name}: {fact}" for fact in _facts(facts)]
         if path == tree.executable or name.startswith(f"{GRAFTS}/"):
             exporting[name] = facts.exported - _LINKER

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from manypython.model.tree import NEUTRAL_PREFIX, Tree, spreads
@@ -21,13 +22,19 @@ _OURS = re.compile(rb"/manypython/(?:work|builds|toolchains|zig)/")
 """Folders of our own cache, on whatever machine the tree was built."""
 
 
-def scan(tree: Tree, forbidden: tuple[str, ...], left: tuple[str, ...] = ()) -> tuple[str, ...]:
+def scan(
+    tree: Tree,
+    forbidden: tuple[str, ...],
+    left: tuple[str, ...] = (),
+    strangers: frozenset[PurePosixPath] = frozenset(),
+) -> tuple[str, ...]:
     """Everything that must not be in a portable tree.
 
     Args:
         tree: what to look at.
         forbidden: absolute folders of the build machine; the old prefix among them.
         left: libraries with generic names that may lie where they lie.
+        strangers: ELF files of packages that were left as they are, whatever they name.
 
     Returns:
         One fact per finding, with the file's path.
@@ -52,15 +59,21 @@ def scan(tree: Tree, forbidden: tuple[str, ...], left: tuple[str, ...] = ()) -> 
                 continue
             if mode & 0o6002:
                 facts.append(f"{relative}: writable by all, or setuid")
-            data = path.read_bytes()
-            facts += [f"{relative}: names {text}" for text, needle in needles if needle in data]
-            if _OURS.search(data):
-                facts.append(f"{relative}: names a folder of the build")
-            # in ELF files it is getpath's last resort, and OpenSSL's and ncurses' install folders
-            allowed = data[:4] == b"\x7fELF" or any(p.match(relative) for p in _NEUTRAL_ALLOWED)
-            if _NEUTRAL.search(data) and not allowed:
-                facts.append(f"{relative}: names {NEUTRAL_PREFIX}")
+            if PurePosixPath(relative) not in strangers:
+                facts += (f"{relative}: names {place}" for place in _named(path, relative, needles))
     return tuple(facts)
+
+
+def _named(path: Path, relative: str, needles: list[tuple[str, bytes]]) -> Iterator[str]:
+    """Folders that a file names and should not."""
+    data = path.read_bytes()
+    yield from (text for text, needle in needles if needle in data)
+    if _OURS.search(data):
+        yield "a folder of the build"
+    # in ELF files it is getpath's last resort, and OpenSSL's and ncurses' install folders
+    allowed = data[:4] == b"\x7fELF" or any(p.match(relative) for p in _NEUTRAL_ALLOWED)
+    if _NEUTRAL.search(data) and not allowed:
+        yield NEUTRAL_PREFIX
 
 
 def _link(path: Path, relative: str) -> list[str]:

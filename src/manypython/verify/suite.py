@@ -39,8 +39,6 @@ _VERBOSE = re.compile(r"^(?:ERROR|FAIL): \S+ \((test\.[\w.]+)\)", re.MULTILINE)
 _WHERE = "CPython's tests"
 _PYTHON = "/opt/python"
 _RESULTS = "/opt/results"
-
-
 _KNOWN = "known_failures.toml"
 
 

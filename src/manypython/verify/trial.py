@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from manypython import process
 from manypython.model.errors import ManypythonError, VerifyError
@@ -37,6 +37,11 @@ class Trial:
     def folder(self) -> Path:
         """Where it happens."""
         return self.scratch.folder
+
+    @property
+    def strangers(self) -> frozenset[PurePosixPath]:
+        """ELF files that are left as they are."""
+        return frozenset(stranger.path for stranger in self.report.strangers)
 
     @property
     def programs(self) -> Path:

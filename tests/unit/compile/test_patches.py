@@ -6,33 +6,35 @@ from pathlib import Path
 
 import pytest
 
-from manypython.compile import builder, cpython
+from manypython import recipes
+from manypython.compile import builder
 from manypython.compile.toolchains import zig
-from manypython.model.errors import BuildError, RecipeError
+from manypython.model.errors import RecipeError
 from manypython.recipes.catalogue import catalogue
 from manypython.recipes.model import Patch
 
 
 def test_a_patch_replaces_what_stands_there_once_and_nothing_else(tmp_path: Path) -> None:
-    recipe = replace(catalogue().recipes["zlib"], patches=(Patch("a.c", "old", "new", "why"),))
+    patch = Patch("p", "zlib", "", "a.c", "why", (("old", "new"), ("word", "one")))
+    recipe = replace(catalogue().recipes["zlib"], patches=(patch,))
     (tmp_path / "a.c").write_text("an old word")
     builder._patch(tmp_path, recipe)
-    assert (tmp_path / "a.c").read_text() == "an new word"
+    assert (tmp_path / "a.c").read_text() == "an new one"
     for text in ("an new word", "old and old"):
         (tmp_path / "a.c").write_text(text)
-        with pytest.raises(RecipeError, match=r"zlib.toml: patches.0.old: stands [02] times in a.c"):
+        with pytest.raises(RecipeError, match=r"p.toml: replace\[0\].old: stands [02] times in a.c of zlib"):
             builder._patch(tmp_path, recipe)
+        assert (tmp_path / "a.c").read_text() == text
 
 
-def test_getpath_is_changed_where_it_is_known_and_refused_elsewhere(tmp_path: Path) -> None:
-    path = tmp_path / "getpath.py"
-    path.write_text(f"before\n{cpython._ANCHOR}after\n")
-    cpython._find_itself(path)
-    compile(path.read_text(), "getpath.py", "exec")
-    assert "/proc/self/exe" in path.read_text()
-    path.write_text("something else\n")
-    with pytest.raises(BuildError, match="is not there"):
-        cpython._find_itself(path)
+def test_each_patch_is_for_a_recipe_and_has_its_reason() -> None:
+    patches = {patch.name: patch for recipe in catalogue().recipes.values() for patch in recipe.patches}
+    there = {path.stem for path in Path(recipes.__file__).parent.glob("patches/*.toml")}
+    assert patches.keys() == there
+    assert all(len(patch.reason) > 20 for patch in patches.values())
+    (itself,) = [patch for patch in patches.values() if patch.file == "Modules/getpath.py"]
+    compile(itself.replacements[0][1], "getpath.py", "exec")
+    assert all(itself in recipe.patches for recipe in catalogue().pythons())
 
 
 def test_line_speeds_are_the_kernels() -> None:

@@ -14,13 +14,15 @@ from typing import Any
 
 import pytest
 
+from manypython.compile import registry as registry_module
 from manypython.compile import sources, update
 from manypython.compile.images import images
+from manypython.compile.registry import registry_digest
 from manypython.compile.update import Release, releases, repinned
 from manypython.model.errors import RecipeError, SourceError
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
-from manypython.recipes.model import Recipe, read_recipe
+from manypython.recipes.model import Recipe, read_recipes
 
 QUIET = Reporter(quiet=True)
 RECIPES = Path(update.__file__).parents[1] / "recipes"
@@ -95,12 +97,12 @@ def test_every_watch_would_find_the_address_that_is_pinned_today() -> None:
 
 def pinned(name: str) -> tuple[str, Recipe]:
     text = (RECIPES / f"{name}.toml").read_text()
-    return text, read_recipe(text, f"{name}.toml")
+    return text, read_recipes(text, f"{name}.toml")[-1]
 
 
 def test_a_pin_changes_and_nothing_else_does() -> None:
     text, recipe = pinned("openssl")
-    after = read_recipe(
+    (after,) = read_recipes(
         repinned(text, recipe, Release(recipe.version.__class__("3.5.9"), NEW), "c" * 64, 77), "openssl.toml"
     )
     assert (str(after.version), after.source.url, after.source.sha256, after.source.size) == (
@@ -115,37 +117,39 @@ def test_an_archive_that_debian_packed_itself_is_no_origin_of_the_next_release()
     text, recipe = pinned("libffi")
     release = Release(recipe.version.__class__("3.5.0"), "https://example.org/libffi-3.5.0.tar.gz")
     after = repinned(text, recipe, release, "c" * 64, 77)
-    assert read_recipe(after, "libffi.toml").source.debian is None
+    assert read_recipes(after, "libffi.toml")[0].source.debian is None
     assert "\n\n\n" not in after
 
 
 def local(monkeypatch: pytest.MonkeyPatch, upstream: str, host: str) -> None:
     """Let a server on loopback stand for an upstream."""
     real = sources.answer
-    monkeypatch.setattr(update, "answer", lambda url, *a, **k: real(url.replace(upstream, host), *a, **k))
+    for module in (update, registry_module):
+        monkeypatch.setattr(module, "answer", lambda url, *a, **k: real(url.replace(upstream, host), *a, **k))
 
 
-def test_a_series_of_cpython_gets_a_recipe_of_the_new_name(
+def test_the_newest_of_a_series_becomes_a_newer_one_and_the_others_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = b"not really a tarball" * 1000
     pages = {"/": b'<a href="3.13.16/"> <a href="3.13.17/">', "/3.13.16/Python-3.13.16.tar.xz": archive}
-    path = tmp_path / "cpython-3.13.15.toml"
-    path.write_text(pinned("cpython-3.13.15")[0])
+    path = tmp_path / "cpython-3.13.toml"
+    path.write_text(pinned("cpython-3.13")[0])
     with serving(pages) as host:
         local(monkeypatch, "https://www.python.org/ftp/python", host)
         change = update.update_recipe(path)
     assert change is not None
-    assert change.new.name == "cpython-3.13.16.toml", "3.13.17 has a folder, but no archive yet"
+    names = [recipe.name for recipe in read_recipes(change.after, path.name)]
+    assert names == ["cpython-3.13.5", "cpython-3.13.16"], "3.13.17 has a folder, but no archive yet"
     digest = hashlib.sha256(archive).hexdigest()
     assert change.summary == f"cpython 3.13.15 -> 3.13.16 sha256 {digest}"
-    assert 'name = "cpython-3.13.16"' in change.after
     assert f"size = {len(archive)}" in change.after
     assert '+version = "3.13.16"\n' in change.diff()
     series = tmp_path / "series.toml"
     series.write_text("# kept\nbuild = 20261121\n")
     update.write([change], series, datetime(2027, 1, 2, tzinfo=UTC))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["cpython-3.13.16.toml", "series.toml"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cpython-3.13.toml", "series.toml"]
+    assert path.read_text() == change.after
     assert series.read_text() == "# kept\nbuild = 20270102\n"
 
 
@@ -182,11 +186,11 @@ def test_a_registry_is_asked_as_its_own_clients_ask() -> None:
     digest = f"sha256:{'e' * 64}"
     with serving(registry(digest, "t")) as host:
         place = host.removeprefix("http://")
-        assert update.registry_digest(f"{place}/a/b:latest") == digest
+        assert registry_digest(f"{place}/a/b:latest") == digest
         with pytest.raises(SourceError, match="answered 404 and no digest"):
-            update.registry_digest(f"{place}/a/b:none")
+            registry_digest(f"{place}/a/b:none")
     with pytest.raises(SourceError, match="refused"):
-        update.registry_digest(f"{place}/a/b:latest")
+        registry_digest(f"{place}/a/b:latest")
 
 
 def test_image_digests_are_replaced_where_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,5 +240,5 @@ def test_a_wrong_watch_is_named_with_its_path(line: str, fact: str) -> None:
     key = line.partition(" ")[0]
     text = re.sub(rf"(?m)^{key} = .*\n", "", text) + f"{line}\n"
     with pytest.raises(RecipeError) as caught:
-        read_recipe(text, "zlib.toml")
+        read_recipes(text, "zlib.toml")
     assert fact in caught.value.message

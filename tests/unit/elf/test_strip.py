@@ -43,3 +43,12 @@ def test_real_extension_modules_lose_nothing_that_is_loaded() -> None:
 @given(st.binary(max_size=200))
 def test_what_is_no_elf_file_comes_back_unchanged(data: bytes) -> None:
     assert strip(data) == data
+
+
+@pytest.mark.parametrize("place", ["e_phoff", "e_shoff", "sh_name"])
+def test_a_file_whose_tables_lead_nowhere_comes_back_unchanged(binaries: Path, place: str) -> None:
+    data = bytearray((binaries / "libinner.so.2").read_bytes())
+    first = int.from_bytes(data[40:48], "little") + 64
+    start, length = {"e_phoff": (32, 8), "e_shoff": (40, 8), "sh_name": (first, 4)}[place]
+    data[start : start + length] = (0x7FFFFF00).to_bytes(length, "little")
+    assert strip(bytes(data)) == bytes(data)

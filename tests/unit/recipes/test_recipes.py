@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.licenses import canonicalize_license_expression
 from packaging.version import Version
 
+from manypython import recipes
 from manypython.model.errors import RecipeError, UsageError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.recipes.catalogue import Catalogue, catalogue, required_modules
-from manypython.recipes.model import read_recipe
+from manypython.recipes.model import read_recipes
 
 GOOD = f"""\
 name = "x"
@@ -30,7 +33,7 @@ file = "x_1.0.orig.tar.gz"
 
 
 def test_a_recipe_is_read_whole() -> None:
-    recipe = read_recipe(GOOD, "x.toml")
+    (recipe,) = read_recipes(GOOD, "x.toml")
     assert recipe.version == Version("1.0")
     assert recipe.source.file == "x-1.0.tar.gz"
     assert recipe.source.debian is not None
@@ -64,14 +67,14 @@ def test_a_recipe_is_read_whole() -> None:
 def test_each_mistake_is_named_with_its_dotted_path(old: str, new: str, message: str) -> None:
     assert old in GOOD
     with pytest.raises(RecipeError) as caught:
-        read_recipe(GOOD.replace(old, new, 1), "x.toml")
+        read_recipes(GOOD.replace(old, new, 1), "x.toml")
     assert caught.value.message.startswith(message)
 
 
 @given(st.text())
 def test_no_text_is_read_with_a_traceback(text: str) -> None:
     with pytest.raises(RecipeError):
-        read_recipe(text, "x.toml")
+        read_recipes(text, "x.toml")
 
 
 def test_every_shipped_recipe_is_sound() -> None:
@@ -115,7 +118,7 @@ def test_a_closure_has_dependencies_first_and_only_what_the_version_uses() -> No
 
 @pytest.mark.parametrize(("needs", "message"), [("z", "there is no recipe 'z'"), ("x", "go in a circle")])
 def test_needs_that_lead_nowhere_are_refused(needs: str, message: str) -> None:
-    recipe = read_recipe(GOOD.replace("build =", f'needs = ["{needs}"]\nbuild ='), "x.toml")
+    (recipe,) = read_recipes(GOOD.replace("build =", f'needs = ["{needs}"]\nbuild ='), "x.toml")
     with pytest.raises(RecipeError, match=message):
         Catalogue({"x": recipe}, BuildNumber(20260101)).closure(recipe)
 
@@ -125,3 +128,19 @@ def test_the_modules_that_must_be_there_follow_the_version() -> None:
     assert "_crypt" in required_modules(Version("3.11.2"))
     assert "_crypt" not in required_modules(Version("3.13.0"))
     assert "_zstd" in required_modules(Version("3.14.0"))
+
+
+def test_a_series_is_a_recipe_for_each_release_of_which_the_newest_is_watched() -> None:
+    text = (Path(recipes.__file__).parent / "cpython-3.13.toml").read_text()
+    older, newest = read_recipes(text, "cpython-3.13.toml")
+    assert (older.name, newest.name) == ("cpython-3.13.5", "cpython-3.13.15")
+    assert (older.watch, newest.watch is None) == (None, False)
+    assert older.arguments == newest.arguments
+    with pytest.raises(
+        RecipeError, match=r"cpython-3.13.toml: releases\[1\].source.sha256: 'x' is no sha256"
+    ):
+        read_recipes(text.replace(newest.source.sha256, "x"), "cpython-3.13.toml")
+    with pytest.raises(RecipeError, match=r"cpython-3.13.toml: releases\[0\].colour: is no known key"):
+        read_recipes(
+            text.replace('version = "3.13.5"', 'version = "3.13.5"\ncolour = 1'), "cpython-3.13.toml"
+        )
