@@ -6,9 +6,9 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from builds import Made
 from driving import DOCS, Page, Served, attempt, clean
 
 _ELSEWHERE = ("pip install", "bin/activate")
@@ -17,7 +17,7 @@ _ELSEWHERE = ("pip install", "bin/activate")
 
 @pytest.mark.slow  # each step has a test of its own
 @pytest.mark.skipif(sys.version_info[:2] == (3, 13), reason="tox finds the Python of the tests")
-def test_the_tutorial(made: Any, tool: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_tutorial(made: Made, tool: Callable[..., Path], tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
