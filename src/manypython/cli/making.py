@@ -170,7 +170,7 @@ def _audited(arguments: argparse.Namespace, tree: Tree, target: Target | None = 
 def relocate(arguments: argparse.Namespace) -> int:
     """Make the texts independent of the place."""
     tree = Tree.open(arguments.tree)
-    return _carry_out(arguments, tree, plan_relocate(tree, stood=(str(tree.root),)))
+    return _carry_out(arguments, tree, plan_relocate(tree, origins=(str(tree.root),)))
 
 
 def _carry_out(arguments: argparse.Namespace, tree: Tree, plan: Plan) -> int:

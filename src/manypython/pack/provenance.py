@@ -12,35 +12,35 @@ from manypython.pack.facts import Facts, GraftFact, SourceFact
 from manypython.recipes.model import Recipe
 from manypython.repair.edits import plan_as_json
 from manypython.repair.graft import Graft
-from manypython.repair.portable import Repaired
+from manypython.repair.portable import PortableTree
 
 _LICENSE_LIMIT = 200_000
 """Characters of one licence text."""
 
 
-def collect(repaired: Repaired, number: BuildNumber, built: Built | None) -> Facts:
+def collect(portable_tree: PortableTree, number: BuildNumber, built: Built | None) -> Facts:
     """The facts of an archive.
 
     Args:
-        repaired: what is packed.
+        portable_tree: what is packed.
         number: the build number.
         built: what it was built from; None for a prefix that somebody else built.
     """
     entries = built.entries if built else {}
     owners = {soname: entry.recipe for entry in entries.values() for soname in entry.recipe.provides}
-    tree = repaired.tree
+    tree = portable_tree.tree
     return Facts(
         version=str(tree.version),
         implementation=tree.implementation,
         python_tag=tree.python_tag,
-        target=repaired.target,
-        policy=repaired.report.policy,
+        target=portable_tree.target,
+        policy=portable_tree.report.policy,
         build=number,
         origin="make" if built else "repair",
         toolchain=built.toolchain if built else "",
         sources=tuple(_source(entry) for _, entry in sorted(entries.items())),
-        grafts=tuple(_graft(graft, owners.get(graft.soname)) for graft in repaired.grafts),
-        plan=tuple(plan_as_json(repaired.plan)),
+        grafts=tuple(_graft(graft, owners.get(graft.soname)) for graft in portable_tree.grafts),
+        plan=tuple(plan_as_json(portable_tree.plan)),
     )
 
 
