@@ -13,7 +13,7 @@ from manypython import host_tools
 from manypython.archives.members import Member
 from manypython.archives.read import unpack
 from manypython.archives.write import BEST, Effort
-from manypython.compile.building import Built, Origins, build
+from manypython.compile.building import Compilation, Origins, build
 from manypython.compile.method import Method, buildable
 from manypython.elf.policies import Policies
 from manypython.elf.reading import is_elf
@@ -22,7 +22,7 @@ from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, LibcFamily, Target
 from manypython.model.tree import Tree
 from manypython.pack import Artifact, pack, tests_members, unproved
-from manypython.pack.facts import Facts, told_origin
+from manypython.pack.facts import Facts, origin_of
 from manypython.pack.provenance import collect
 from manypython.recipes.catalogue import catalogue, required_modules
 from manypython.recipes.model import Recipe
@@ -58,7 +58,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Made:
+class RunResult:
     """What a whole run leaves behind."""
 
     artifacts: tuple[Artifact, ...]
@@ -71,27 +71,27 @@ class Made:
 
 def make(  # noqa: PLR0913  (what, for what, how, and where to)
     spec: Spec, target: Target | None, method: Method, run: Run, *, origins: Origins, output: Output
-) -> Made:
+) -> RunResult:
     """The main job: one CPython release becomes portable archives in ``output.dist``."""
-    recipes, compile_target = _prepared(spec, target, method, run, output)
-    built = build(recipes, compile_target, method, run, origins=origins, epoch=output.number.epoch)
+    recipes, compile_target = _prepare(spec, target, method, run, output)
+    compilation = build(recipes, compile_target, method, run, origins=origins, epoch=output.number.epoch)
     with run.scratch() as folder:
         audited_tree = portable.audit(
-            built.prefix,
+            compilation.prefix,
             folder / "python",
             run,
-            search=built.search,
-            build_paths=built.build_paths(run.cache),
+            search=compilation.search,
+            build_paths=compilation.build_paths(run.cache),
         )
         promised = compile_target if method.compiler.promises else target
-        portable_tree = portable.repair(audited_tree, promised, run, compiling=built.compiling)
+        portable_tree = portable.repair(audited_tree, promised, run, compiling=compilation.compiling)
         modules = _shipped_modules(recipes[-1].version)
-        return _verified_and_packed(portable_tree, run, output, modules, built)
+        return _verify_and_pack(portable_tree, run, output, modules, compilation)
 
 
 def repair(
     prefix: Path, target: Target | None, run: Run, output: Output, search: tuple[Path, ...] = ()
-) -> Made:
+) -> RunResult:
     """Make archives of a prefix that somebody else built. It is copied, never touched."""
     insist_writable(output.dist, "--dist")
     tree = Tree.open(prefix)
@@ -102,7 +102,7 @@ def repair(
     with run.scratch() as folder:
         audited_tree = portable.audit(tree, folder / "python", run, search=search, oddities=oddities)
         portable_tree = portable.repair(audited_tree, target, run)
-        result = _verified_and_packed(portable_tree, run, output)
+        result = _verify_and_pack(portable_tree, run, output)
         return replace(result, oddities=oddities, strangers=portable_tree.report.strangers)
 
 
@@ -132,7 +132,7 @@ def verify(
         run.reporter.note(str(stranger))
     _look_up(portable_tree.target, run, roots, suite=tests is not None)
     subject = _subject(
-        portable_tree, run, _shipped_modules(tree.version) if told_origin(tree) == "make" else ()
+        portable_tree, run, _shipped_modules(tree.version) if origin_of(tree) == "make" else ()
     )
     report = examine(subject, roots)
     if tests is not None:
@@ -140,7 +140,7 @@ def verify(
     return report, portable_tree
 
 
-def pack_tree(tree: Tree, target: Target | None, run: Run, output: Output) -> Made:
+def pack_tree(tree: Tree, target: Target | None, run: Run, output: Output) -> RunResult:
     """Verify a tree and write its archives."""
     insist_writable(output.dist, "--dist")
     insist_young(tree)
@@ -151,8 +151,8 @@ def pack_tree(tree: Tree, target: Target | None, run: Run, output: Output) -> Ma
     except VerifyError as error:
         error.log = write_report(report, portable_tree, run)
         raise
-    artifacts = _packed(verified, _facts(portable_tree, output), run, output)
-    return Made(artifacts, report, strangers=portable_tree.report.strangers)
+    artifacts = _pack(verified, _facts(portable_tree, output), run, output)
+    return RunResult(artifacts, report, strangers=portable_tree.report.strangers)
 
 
 @contextmanager
@@ -177,7 +177,7 @@ def write_report(report: VerifyReport, portable_tree: PortableTree, run: Run) ->
     return unproved.write_report(report, title(tree, portable_tree.target), folder)
 
 
-def _prepared(
+def _prepare(
     spec: Spec, target: Target | None, method: Method, run: Run, output: Output
 ) -> tuple[tuple[Recipe, ...], Target]:
     """What is to be built, and for what: all that can be refused or is missing is told now."""
@@ -201,20 +201,20 @@ def _look_up(target: Target, run: Run, roots: tuple[Root, ...] = (), *, suite: b
     needs.prepare(roots, machine, run.cache, suite=suite, install=install, reporter=run.reporter)
 
 
-def _verified_and_packed(
+def _verify_and_pack(
     portable_tree: PortableTree,
     run: Run,
     output: Output,
     modules: frozenset[str] = frozenset(),
-    built: Built | None = None,
-) -> Made:
+    compilation: Compilation | None = None,
+) -> RunResult:
     """Prove a tree and write its archives; where either fails the tree is kept, and the error says where."""
-    facts = _facts(portable_tree, output, built)
+    facts = _facts(portable_tree, output, compilation)
     report = examine(_subject(portable_tree, run, modules))
     try:
         verified = VerifiedTree(portable_tree.tree, portable_tree.target, report)
-        tests = tests_members(built.prefix) if built else ()
-        result = Made(_packed(verified, facts, run, output, tests), report)
+        tests = tests_members(compilation.prefix) if compilation else ()
+        result = RunResult(_pack(verified, facts, run, output, tests), report)
     except (VerifyError, OutputError) as error:
         folder = unproved.keep(portable_tree.tree, facts, report, run.cache)
         again = (
@@ -238,11 +238,11 @@ def _shipped_modules(version: Version) -> frozenset[str]:
     return frozenset(name for name in required_modules(version) if not is_test_module(name))
 
 
-def _facts(portable_tree: PortableTree, output: Output, built: Built | None = None) -> Facts:
-    return collect(portable_tree, output.number, built)
+def _facts(portable_tree: PortableTree, output: Output, compilation: Compilation | None = None) -> Facts:
+    return collect(portable_tree, output.number, compilation)
 
 
-def _packed(
+def _pack(
     verified: VerifiedTree, facts: Facts, run: Run, output: Output, tests: tuple[Member, ...] = ()
 ) -> tuple[Artifact, ...]:
     return pack(

@@ -90,7 +90,7 @@ def pack(arguments: argparse.Namespace) -> int:
     )
 
 
-def _show_made(arguments: argparse.Namespace, made: pipeline.Made) -> int:
+def _show_made(arguments: argparse.Namespace, made: pipeline.RunResult) -> int:
     if arguments.json:
         rows = [{"path": str(a.path), "sha256": a.sha256, "size": a.size} for a in made.artifacts]
         result = {

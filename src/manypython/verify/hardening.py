@@ -67,5 +67,5 @@ def _facts(facts: Hardening) -> Iterator[str]:
         yield "a segment that is writable and executable"
     if not facts.canary and facts.code > _SMALL:
         yield "no stack protector"
-    if plain := sorted(facts.wanted & _PLAIN):
+    if plain := sorted(facts.undefined & _PLAIN):
         yield f"not fortified: calls {', '.join(plain)}"

@@ -226,7 +226,7 @@ def known_failures(root: str, version: Version) -> tuple[KnownFailure, ...]:
             table.strings("roots"),
             SpecifierSet(table.specifier("pythons")),
         )
-        table.done()
+        table.insist_empty()
         if (not entry.roots or root in entry.roots) and entry.pythons.contains(version, prereleases=True):
             failures.append(entry)
     return tuple(failures)
