@@ -94,12 +94,12 @@ def build(entry: dict[str, Any], number: int, source: str) -> Build:
 
 def _id(table: Table, toolchain: str) -> BuildId:
     """Which build an entry is of, by what it says; its archives are called so."""
-    target = table.made("platform_tag", Target.of_tag)
+    target = table.value_of("platform_tag", Target.of_tag)
     variant = table.choice("variant", ("", THREADING, DEBUG))
     return BuildId(
         "cpython",
         table.version("version"),
-        table.made_of_number("build", BuildNumber),
+        table.value_of_number("build", BuildNumber),
         replace(target, level=table.number("level")),
         Variant.of(variant if variant == THREADING else "", variant if variant == DEBUG else "", toolchain),
     )

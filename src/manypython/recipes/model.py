@@ -150,8 +150,8 @@ def read_recipes(text: str, file: str) -> tuple[Recipe, ...]:
     releases = [(row.version("version"), _source(row.table("source"))) for row in rows]
     common = _common(table)
     for row in rows:
-        row.done()
-    table.done()
+        row.insist_empty()
+    table.insist_empty()
     if key == "name":
         return (Recipe(name=name, version=releases[0][0], source=releases[0][1], **common),)
     *pinned, newest = sorted(releases, key=lambda release: release[0])
@@ -195,8 +195,8 @@ def _source(table: Table) -> Source:
             inner.sha256("sha256", sha256),
             inner.number("size", size, _BYTES),
         )
-        inner.done()
-    table.done()
+        inner.insist_empty()
+    table.insist_empty()
     return Source(url, sha256, size, debian)
 
 
@@ -210,7 +210,7 @@ def read_patch(text: str, file: str) -> Patch:
     replacements = []
     for row in table.tables("replace", required=True):
         replacements.append((row.string("old"), row.text("new")))
-        row.done()
+        row.insist_empty()
     patch = Patch(
         file.removesuffix(".toml"),
         table.string("recipe"),
@@ -219,7 +219,7 @@ def read_patch(text: str, file: str) -> Patch:
         table.string("reason"),
         tuple(replacements),
     )
-    table.done()
+    table.insist_empty()
     return patch
 
 
@@ -230,7 +230,7 @@ def _watch(table: Table) -> Watch:
         table.string("version", "{version}"),
         table.string("url"),
     )
-    table.done()
+    table.insist_empty()
     try:
         groups = dict.fromkeys(re.compile(watch.release).groupindex, "1")
         _ = watch.version.format(**groups), watch.url.format(**groups)

@@ -65,16 +65,16 @@ def parse(text: str, file: str) -> Variables:
 
 def scrubbed(variables: Variables, scrubber: Scrubber) -> Variables:
     """The variables with nothing of the build machine in them, under the neutral prefix."""
-    found: Variables = {}
+    clean: Variables = {}
     for name, value in variables.items():
         if not isinstance(value, str):
-            found[name] = value
+            clean[name] = value
         elif name == "CONFIG_ARGS":
-            found[name] = scrubber.config_args(value)
+            clean[name] = scrubber.config_args(value)
         else:
             text = compiler(value) if name in _COMPILER_VARIABLES else value
-            found[name] = scrubber.flags(text)
-    return found
+            clean[name] = scrubber.flags(text)
+    return clean
 
 
 def render(variables: Variables) -> str:
@@ -94,7 +94,7 @@ def patch_json(text: str, scrubber: Scrubber) -> str:
 
 
 def _quoted(value: str | int) -> str:
-    """A literal with no escapes but of backslash and quote."""
+    """A literal whose only escapes are those of backslash and quote."""
     if isinstance(value, int):
         return str(value)
     text = " ".join(value.split()) if any(c in value for c in "\n\t\r") else value

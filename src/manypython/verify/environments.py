@@ -12,7 +12,7 @@ from manypython.probe import packages
 from manypython.verify.trial import Checks, NotTriedError, Trial, run, timed
 
 
-def installed(trial: Trial, tree: Tree) -> Checks:
+def installation(trial: Trial, tree: Tree) -> Checks:
     """A virtual environment, into which pip installs a wheel and then a C extension."""
     folder = folder_for(trial)
     checks = timed("venv", "pip install", lambda: virtual_environment(trial, tree, folder))
@@ -68,17 +68,17 @@ def scripts(trial: Trial, tree: Tree) -> str:
     """Pip's own script, directly and through a link; the flags of ``python3-config``."""
     env = {"PATH": "/usr/bin:/bin", "HOME": str(trial.folder)}
     tools = tree.root / "bin"
-    said = []
+    versions = []
     if (tools / "pip3").exists():
         link = trial.folder / "links" / "pip"
         link.symlink_to(tools / "pip3")
         for script in (tools / "pip3", link):
-            said.append(run(trial, (str(script), "--version"), env))
-            if str(tree.root) not in said[-1]:
-                raise VerifyError(f"{script.name} belongs to another tree: {said[-1]!r}")
+            versions.append(run(trial, (str(script), "--version"), env))
+            if str(tree.root) not in versions[-1]:
+                raise VerifyError(f"{script.name} belongs to another tree: {versions[-1]!r}")
     config = tools / f"{tree.name}{tree.debug}-config"
     if config.exists():
         flags = run(trial, (str(config), "--includes"), env)
         if f"-I{tree.root}/include/" not in flags:
             raise VerifyError(f"{config.name} --includes said {flags!r}")
-    return " ".join(said[:1]).strip()
+    return " ".join(versions[:1]).strip()

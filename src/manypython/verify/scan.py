@@ -25,7 +25,7 @@ _OURS = re.compile(rb"/manypython/(?:work|builds|toolchains|zig)/")
 def scan(
     tree: Tree,
     forbidden: tuple[str, ...],
-    left: tuple[str, ...] = (),
+    unneeded: tuple[str, ...] = (),
     strangers: frozenset[PurePosixPath] = frozenset(),
 ) -> tuple[str, ...]:
     """Everything that must not be in a portable tree.
@@ -33,7 +33,7 @@ def scan(
     Args:
         tree: what to look at.
         forbidden: absolute folders of the build machine; the old prefix among them.
-        left: libraries with generic names that may lie where they lie.
+        unneeded: libraries with generic names that may stay where they are.
         strangers: ELF files of packages that were left as they are, whatever they name.
 
     Returns:
@@ -49,7 +49,7 @@ def scan(
             if path.is_symlink():
                 facts += _link(path, relative)
                 continue
-            if spreads(PurePosixPath(relative)) and relative not in left:
+            if spreads(PurePosixPath(relative)) and relative not in unneeded:
                 facts.append(f"{relative}: a generic soname, which LD_LIBRARY_PATH may spread")
             mode = path.stat().st_mode
             if stat.S_ISDIR(mode):

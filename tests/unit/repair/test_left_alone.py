@@ -157,7 +157,7 @@ def test_what_is_left_alone_may_name_any_folder_and_stays_as_it_is(compiled: Tre
     strangers = audit(tree).strangers
     left = frozenset(stranger.path for stranger in strangers)
     assert left == {theirs}
-    touched = {edit.path for edit in plan_relocate(tree, left=left) if isinstance(edit, ReplaceBytes)}
+    touched = {edit.path for edit in plan_relocate(tree, strangers=left) if isinstance(edit, ReplaceBytes)}
     touched |= {edit.path for edit in plan_graft(audit(tree))}
     assert own in touched
     assert theirs not in touched
