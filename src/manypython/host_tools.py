@@ -69,7 +69,7 @@ def require(programs: Iterable[str], *, install: bool, reporter: Reporter) -> No
     Args:
         programs: names as recipes give them.
         install: install what is missing with the system's package manager (needs root).
-        reporter: told what is installed.
+        reporter: shows what is installed.
 
     Raises:
         HostToolError: some are missing; the remedy is the command that installs them.

@@ -55,7 +55,7 @@ def platform_tags(target: Target | None = None) -> list[str]:
     ]
 
 
-def described() -> str:
+def describe() -> str:
     """This machine in a few words, for messages."""
     tags_here = platform_tags()
     libc = (

@@ -143,7 +143,7 @@ def _machine(tags: Sequence[str]) -> str:
     if list(tags) != host.platform_tags():
         return f"{tags[0]} and older"
     takes = f"it takes {tags[0]} and older" if tags else "its C library is not known"
-    return f"this machine ({host.described()}; {takes})"
+    return f"this machine ({host.describe()}; {takes})"
 
 
 def _request_for(entry: dict[str, Any], *, numbered: bool) -> str:

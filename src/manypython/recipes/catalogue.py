@@ -95,10 +95,10 @@ def catalogue() -> Catalogue:
     changes = sorted((folder / "patches").iterdir(), key=lambda entry: entry.name)
     patches = tuple(read_patch(entry.read_text(encoding="utf-8"), entry.name) for entry in changes)
     series = tomllib.loads((folder / "series.toml").read_text(encoding="utf-8"))
-    return Catalogue({r.name: patched(r, patches) for r in recipes}, BuildNumber(series["build"]))
+    return Catalogue({r.name: with_patches(r, patches) for r in recipes}, BuildNumber(series["build"]))
 
 
-def patched(recipe: Recipe, patches: Iterable[Patch]) -> Recipe:
+def with_patches(recipe: Recipe, patches: Iterable[Patch]) -> Recipe:
     """A recipe with the patches that apply to it."""
     return replace(recipe, patches=tuple(patch for patch in patches if patch.is_for(recipe)))
 

@@ -12,7 +12,7 @@ from manypython.model.target import Architecture, Target, native_architecture
 from manypython.recipes.model import Recipe
 
 
-def crossed(recipe: Recipe, target: Target) -> Recipe:
+def cross_recipe(recipe: Recipe, target: Target) -> Recipe:
     """The recipe with the arguments for building it for another machine.
 
     Args:

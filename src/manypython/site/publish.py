@@ -84,7 +84,7 @@ def publish(  # noqa: PLR0913  (what, where, and how)
         DownloadError: the site's own ``index.json`` cannot be read.
     """
     root = site.absolute()
-    url = None if base_url is None else checked(base_url)
+    url = None if base_url is None else check_url(base_url)
     place = Site(root, dry_run=dry_run)
     with place.locked(reporter):
         before = _existing(root)
@@ -121,7 +121,7 @@ def rotate(site: Path, make: Sign, reporter: Reporter) -> Published:
     return Published(place.root, index.base_url, (), tuple(place.written), tuple(place.unchanged))
 
 
-def checked(base_url: str) -> str:
+def check_url(base_url: str) -> str:
     """A base URL with a slash at its end.
 
     Raises:

@@ -78,7 +78,7 @@ def commands(index: Index, trust: str = "", spec: Spec | None = None) -> tuple[C
     """The tools in the order they are shown; none where the site has no final release.
 
     Args:
-        index: the builds; its base URL is what tools are told.
+        index: the builds; tools are given its base URL.
         trust: what users pin, ``sha256:HEX``; empty: nobody signs the index.
         spec: the version to speak of; None: the newest.
     """
