@@ -180,7 +180,7 @@ def write_report(report: VerifyReport, portable_tree: PortableTree, run: Run) ->
 def _prepare(
     spec: Spec, target: Target | None, method: Method, run: Run, output: Output
 ) -> tuple[tuple[Recipe, ...], Target]:
-    """What is to be built, and for what: all that can be refused or is missing is told now."""
+    """What is to be built, and for what: whatever is refused or missing is reported now."""
     recipes = catalogue().closure(catalogue().select(spec))
     policies = Policies(LibcFamily.GLIBC, (target or DEFAULT_TARGET).architecture).names()
     compile_target = buildable(target, method, policies)

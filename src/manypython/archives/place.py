@@ -17,7 +17,7 @@ class Root:
     """The folder; names below it have passed the gate. Modes do not depend on the umask."""
 
     def __init__(self, scratch: Path, shown: Path) -> None:
-        """Write into `scratch`; errors speak of `shown`, which is what it becomes."""
+        """Write into `scratch`; errors name `shown`, which is what it becomes."""
         self._path = str(scratch)
         self._shown = shown
         self._made = {""}
@@ -49,9 +49,9 @@ class Root:
             try:
                 os.fchmod(number, entry.mode)
                 for chunk in chunks:
-                    written = os.write(number, chunk)
-                    while written < len(chunk):  # write(2): a nearly full disk takes less than all
-                        written += os.write(number, memoryview(chunk)[written:])
+                    count = os.write(number, chunk)
+                    while count < len(chunk):  # write(2): a nearly full disk takes less than all
+                        count += os.write(number, memoryview(chunk)[count:])
             finally:
                 os.close(number)
 

@@ -12,7 +12,7 @@ from manypython.compile.sources import FetchedSource, fetch
 from manypython.compile.toolchains.zig import zig_folder
 from manypython.model.target import Target
 from manypython.model.tree import Tree
-from manypython.recipes.cross import crossed
+from manypython.recipes.cross import cross_recipe
 from manypython.recipes.model import Recipe
 from manypython.run import Run
 
@@ -103,7 +103,7 @@ def build(  # noqa: PLR0913  (what, for what, how, and with what)
         if toolchain.native is not None:
             native = builder.build_all(recipes, get, replace(setup, toolchain=toolchain.native))
             setup = replace(setup, native=native)
-            recipes = tuple(crossed(recipe, target) for recipe in recipes)
+            recipes = tuple(cross_recipe(recipe, target) for recipe in recipes)
         entries = builder.build_all(recipes, get, setup)
     in_order = {recipe.name: entries[recipe.name] for recipe in recipes}
     return Compilation(in_order, f"{toolchain.title}, {method.profile.name}", native)

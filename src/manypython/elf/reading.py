@@ -182,7 +182,7 @@ def system_folders(libc: LibcFamily) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(paths["env"]), tuple(paths["conf"])
 
 
-def wanted_symbols(path: Path) -> tuple[Symbol, ...]:
+def undefined_symbols(path: Path) -> tuple[Symbol, ...]:
     """Every undefined symbol of a file that asks for a version.
 
     Raises:

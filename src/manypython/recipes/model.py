@@ -36,7 +36,7 @@ class DebianSource:
 
 @dataclass(frozen=True)
 class Source:
-    """One release archive and where it can be had."""
+    """One release archive and where it can be fetched."""
 
     url: str
     """Upstream's address; its last part is the file name."""
@@ -67,7 +67,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class Patch:
-    """What is changed in a release's source before it is built, and why (``patches/*.toml``)."""
+    """A change of a release's source before it is built, with its reason (``patches/*.toml``)."""
 
     name: str
     recipe: str
@@ -78,12 +78,12 @@ class Patch:
     """Below the archive's top folder."""
     reason: str
     replacements: tuple[tuple[str, str], ...]
-    """Texts that stand in it exactly once, and what takes their place."""
+    """Texts that are in it exactly once, and their replacements."""
 
     def is_for(self, recipe: Recipe) -> bool:
         """Whether a recipe's source is changed by it."""
-        known = SpecifierSet(self.versions, prereleases=True).contains(recipe.version)
-        return known and self.recipe in (recipe.name, recipe.build)
+        in_range = SpecifierSet(self.versions, prereleases=True).contains(recipe.version)
+        return in_range and self.recipe in (recipe.name, recipe.build)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Recipe:
     provides: tuple[str, ...] = ()
     """Sonames of the shared libraries it installs, e.g. ``libssl.so.3``."""
     host_tools: tuple[str, ...] = ()
-    """Programs of the host it cannot be built without, e.g. ``perl``."""
+    """Programs of the host that its build needs, e.g. ``perl``."""
     pythons: str = ""
     """PEP 440 specifier of the CPython versions that use it; empty: all."""
     patches: tuple[Patch, ...] = ()

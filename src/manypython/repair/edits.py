@@ -120,7 +120,7 @@ Edit = (
 Plan = tuple[Edit, ...]
 
 
-def joined(first: Plan, second: Plan) -> Plan:
+def join(first: Plan, second: Plan) -> Plan:
     """Two plans for the same tree as one: the second follows what the first moves.
 
     What the second would do to files that the first takes away is left out.

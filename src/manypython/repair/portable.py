@@ -17,7 +17,7 @@ from manypython.repair.audit import AuditReport, require
 from manypython.repair.audit import audit as audit_tree
 from manypython.repair.bytecode import plan_bytecode
 from manypython.repair.copy import copy
-from manypython.repair.edits import Plan, joined
+from manypython.repair.edits import Plan, join
 from manypython.repair.graft import Graft, grafts, plan_graft
 from manypython.repair.prune import plan_prune
 from manypython.repair.relocate import origins, plan_relocate
@@ -55,7 +55,7 @@ class AuditedTree:
         """
         strangers = frozenset(stranger.path for stranger in self.report.strangers)
         with self.telling_of_prefix():
-            return joined(
+            return join(
                 plan_graft(self.report),
                 plan_relocate(
                     self.tree, build_paths=self.build_paths, origins=self.origins, strangers=strangers

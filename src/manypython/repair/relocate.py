@@ -68,7 +68,7 @@ def plan_relocate(
     own = tuple(str(variables.get(key, "")) for key in ("abs_builddir", "abs_srcdir") if variables.get(key))
     own = tuple(path for path in own if path.startswith("/") and len(path) > _SHORTEST)
     scrubber = Scrubber(prefix, tuple(sorted({*build_paths, *own})))
-    scrubbed = sysconfig.scrubbed(variables, scrubber)
+    scrubbed = sysconfig.scrub(variables, scrubber)
     texts = dict(_texts(tree, scrubber, scrubbed, (prefix, *origins)))
     texts.update(_records(tree, texts))
     edits: list[Edit] = [
@@ -136,13 +136,13 @@ def _special(
 
 def _schemes(tree: Tree) -> Iterator[tuple[Path, str, str]]:
     """The modules that say where packages go and come from, where a distribution changed them."""
-    for name, patched in (
+    for name, patch in (
         ("sysconfig.py", files.usual_scheme),
         ("sysconfig/__init__.py", files.usual_scheme),
         ("ensurepip/__init__.py", files.own_wheels),
     ):
         path = tree.stdlib / name
-        if path.is_file() and (new := patched(text := _read(path))) != text:
+        if path.is_file() and (new := patch(text := _read(path))) != text:
             yield path, new, "scheme"
 
 

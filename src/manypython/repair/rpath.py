@@ -45,7 +45,7 @@ def rpath(layout: Layout, user: User, places: Places) -> str:
     for entry, folder in _kept(layout, user):
         texts.update(dict.fromkeys([entry] if entry else _entries(user, folder)))
         folders.add(folder)
-    for folder in _wanted(user, places):
+    for folder in _needed_folders(user, places):
         if folder not in folders:
             texts.update(dict.fromkeys(_entries(user, folder)))
             folders.add(folder)
@@ -62,7 +62,7 @@ def _kept(layout: Layout, user: User) -> Iterator[tuple[str, PurePosixPath]]:
             break
 
 
-def _wanted(user: User, places: Places) -> Iterator[PurePosixPath]:
+def _needed_folders(user: User, places: Places) -> Iterator[PurePosixPath]:
     for find in user.finds:
         if find.path in places:
             yield PurePosixPath(GRAFTS)

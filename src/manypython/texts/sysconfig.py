@@ -63,7 +63,7 @@ def parse(text: str, file: str) -> Variables:
     raise TreeError(f"{file}: has no build_time_vars")
 
 
-def scrubbed(variables: Variables, scrubber: Scrubber) -> Variables:
+def scrub(variables: Variables, scrubber: Scrubber) -> Variables:
     """The variables with nothing of the build machine in them, under the neutral prefix."""
     clean: Variables = {}
     for name, value in variables.items():
@@ -85,12 +85,12 @@ def render(variables: Variables) -> str:
 
 def patch(text: str, file: str, scrubber: Scrubber) -> str:
     """The whole new text of a ``_sysconfigdata*.py``."""
-    return render(scrubbed(parse(text, file), scrubber))
+    return render(scrub(parse(text, file), scrubber))
 
 
 def patch_json(text: str, scrubber: Scrubber) -> str:
     """The new text of a ``_sysconfig_vars*.json`` (3.14+): no code can follow it, so it stays neutral."""
-    return json.dumps(scrubbed(json.loads(text), scrubber), indent=2, sort_keys=True) + "\n"
+    return json.dumps(scrub(json.loads(text), scrubber), indent=2, sort_keys=True) + "\n"
 
 
 def _quoted(value: str | int) -> str:

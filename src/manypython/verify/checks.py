@@ -184,7 +184,7 @@ def _probe(
     words = ("short",) if short else trial.subject.probing
     argv = (*command, "-I", "-B", str(trial.programs / "probe.py"), *words)
     rows = run_probe(argv, env, where, user=trial.scratch.user)
-    return controls.judged(rows, controls.by_interpreter(trial.programs, env, trial.scratch.user))
+    return controls.judge(rows, controls.by_interpreter(trial.programs, env, trial.scratch.user))
 
 
 def _old_glibc(trial: Trial, tree: Tree) -> Checks:
@@ -194,7 +194,7 @@ def _old_glibc(trial: Trial, tree: Tree) -> Checks:
     portable_tree = replace(trial.subject.portable_tree, tree=tree)
     subject = replace(trial.subject, portable_tree=portable_tree)
     root, why = _OLD, surroundings.works()
-    if not why or foreign.refused(root, subject.target):
+    if not why or foreign.refusal(root, subject.target):
         return foreign.examine(subject, (root,), (surroundings.PLAIN,))
     try:
         folder = roots.create(root, subject.target.architecture, subject.cache, subject.reporter)
@@ -213,7 +213,7 @@ def _old_glibc(trial: Trial, tree: Tree) -> Checks:
         lambda program: by_loader(libraries, shutil.copy(program, str(trial.folder))),
         user,
     )
-    return (skipped(where, "as a root of its own", why, root.name), *controls.judged(rows, control))
+    return (skipped(where, "as a root of its own", why, root.name), *controls.judge(rows, control))
 
 
 def by_loader(folder: Path, program: str) -> tuple[str, ...]:

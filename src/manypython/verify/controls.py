@@ -50,7 +50,7 @@ COMPARABLE = (
 """Checks that any CPython passes, and so an interpreter of this machine; ``uses`` of a module as well."""
 
 
-def judged(checks: tuple[Check, ...], control: Control) -> tuple[Check, ...]:
+def judge(checks: tuple[Check, ...], control: Control) -> tuple[Check, ...]:
     """The checks; those that failed because of the surrounding become not tried.
 
     Args:

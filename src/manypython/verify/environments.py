@@ -28,7 +28,7 @@ def virtual_environment(trial: Trial, tree: Tree, folder: Path, *arguments: str)
     run(trial, (*_pip(folder), str(packages.wheel(folder))), env)
     greeting = run(trial, (str(folder / "e" / "bin" / "greet"),), env)
     if str(folder / "e") not in greeting:
-        raise VerifyError(f"the console script said {greeting!r}")
+        raise VerifyError(f"the console script printed {greeting!r}")
     return greeting.strip()
 
 
@@ -44,7 +44,7 @@ def _extension(trial: Trial, folder: Path) -> str:
     python = str(folder / "e" / "bin" / "python")
     answer = run(trial, (python, "-c", "import _hello; print(_hello.answer())"), env)
     if answer.strip() != "42":
-        raise VerifyError(f"the C extension said {answer!r}")
+        raise VerifyError(f"the C extension returned {answer!r}")
     return "built, installed and called"
 
 
@@ -80,5 +80,5 @@ def scripts(trial: Trial, tree: Tree) -> str:
     if config.exists():
         flags = run(trial, (str(config), "--includes"), env)
         if f"-I{tree.root}/include/" not in flags:
-            raise VerifyError(f"{config.name} --includes said {flags!r}")
+            raise VerifyError(f"{config.name} --includes printed {flags!r}")
     return " ".join(versions[:1]).strip()

@@ -99,7 +99,7 @@ def in_each(
     machine, reporter = subject.target.architecture, subject.reporter
     install = subject.run.install_host_tools
     for root in chosen:
-        if why := refused(root, subject.target):
+        if why := refusal(root, subject.target):
             checks.append(skipped(where, "start", why, root.name))
             continue
         try:
@@ -126,7 +126,7 @@ def _one(
         subject.cache,
         lambda program: _call(root, folder, subject.tree, surrounding, program),
     )
-    rows = controls.judged(rows, control)
+    rows = controls.judge(rows, control)
     return (*rows, *_wrong_libc(root, rows))
 
 
@@ -147,7 +147,7 @@ def _wrong_libc(root: Root, rows: tuple[Check, ...]) -> list[Check]:
     return [failed(rows[0].where, "C library", f"it was {version}", root.name)]
 
 
-def refused(root: Root, target: Target) -> str:
+def refusal(root: Root, target: Target) -> str:
     """Why a target does not promise to run in a root; empty where it does."""
     if target.libc is not LibcFamily.GLIBC:
         return f"{target} wants musl, which no root has"

@@ -60,11 +60,11 @@ def scan(
             if mode & 0o6002:
                 facts.append(f"{relative}: writable by all, or setuid")
             if PurePosixPath(relative) not in strangers:
-                facts += (f"{relative}: names {place}" for place in _named(path, relative, needles))
+                facts += (f"{relative}: names {place}" for place in _folders_named(path, relative, needles))
     return tuple(facts)
 
 
-def _named(path: Path, relative: str, needles: list[tuple[str, bytes]]) -> Iterator[str]:
+def _folders_named(path: Path, relative: str, needles: list[tuple[str, bytes]]) -> Iterator[str]:
     """Folders that a file names and should not."""
     data = path.read_bytes()
     yield from (text for text, needle in needles if needle in data)

@@ -65,7 +65,7 @@ class Outcome:
     passed: int
     skipped: int
     failed: dict[str, str]
-    """Each test that failed, and what it said; a file that ended early is ``test.test_x``."""
+    """Each test that failed, and its output; a file that ended early is ``test.test_x``."""
     seconds: float = 0.0
 
 

@@ -67,7 +67,7 @@ def test_a_root_that_cannot_be_made_leaves_nothing_and_is_a_failure(
 
 def test_a_target_promises_only_roots_with_its_glibc() -> None:
     newer = Target.parse("x86_64-manylinux_2_31")
-    assert [root.name for root in ROOTS.values() if foreign.refused(root, newer)] == ["glibc-2.17"]
+    assert [root.name for root in ROOTS.values() if foreign.refusal(root, newer)] == ["glibc-2.17"]
 
 
 def test_a_machine_that_cannot_be_emulated_is_a_failure_in_each_root(
