@@ -13,7 +13,7 @@ from manypython.model.errors import OutputError
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Root:
+class Destination:
     """The folder; names below it have passed the gate. Modes do not depend on the umask."""
 
     def __init__(self, scratch: Path, shown: Path) -> None:

@@ -55,7 +55,7 @@ class Oddity:
     fate: Fate
     goal: str = ""
     """Of a link: the new target, or the file that is copied."""
-    kept: bool = False
+    in_copies: bool = False
     """Whether a plain copy of the tree has it too, odd as it is: a link, or a mode."""
 
     def __str__(self) -> str:
@@ -120,7 +120,7 @@ def insist_copied(tree: Tree, oddities: Iterable[Oddity]) -> None:
     Raises:
         TreeError: each file that no copy has is named.
     """
-    _refuse(tree, [oddity for oddity in oddities if not oddity.kept])
+    _refuse(tree, [oddity for oddity in oddities if not oddity.in_copies])
 
 
 def insist_plain(tree: Tree, oddities: Iterable[Oddity]) -> None:
@@ -204,7 +204,7 @@ class _Links:
 
 
 def _link(path: PurePosixPath, fact: str, fate: Fate, goal: str = "") -> Oddity:
-    return Oddity(path, fact, fate, goal, kept=True)
+    return Oddity(path, fact, fate, goal, in_copies=True)
 
 
 def _of_folder(folder: Path, folders: list[str], names: list[str], links: _Links) -> Iterator[Oddity]:
@@ -228,4 +228,4 @@ def _of_folder(folder: Path, folders: list[str], names: list[str], links: _Links
         elif not os.access(path, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
             yield Oddity(relative, "cannot be read", Fate.REFUSED)
         elif stat.S_ISREG(mode) and mode & _UNSAFE:
-            yield Oddity(relative, f"mode {stat.S_IMODE(mode):04o}", Fate.TAMED, kept=True)
+            yield Oddity(relative, f"mode {stat.S_IMODE(mode):04o}", Fate.TAMED, in_copies=True)
