@@ -29,30 +29,7 @@ def build(shop: Workshop) -> None:
         BuildError: a step failed, an extension module that must be there is missing, or
             nothing was trained in a release build.
     """
-    flags = [flag for flag in shop.toolchain.cflags if flag != "-fPIC"]
-    settings = {
-        # configure's own test programs are compiled with CFLAGS alone
-        "CFLAGS": " ".join(shop.toolchain.needed),
-        "CXXFLAGS": "",
-        "LDFLAGS": f"-L{shop.dependencies}/lib",
-        "CFLAGS_NODIST": " ".join(
-            (
-                *shop.toolchain.needed, *flags,
-                "-g0", "-fno-semantic-interposition", f"-ffile-prefix-map={shop.source}=.",
-            )
-        ),
-        "LDFLAGS_NODIST": " ".join(shop.toolchain.ldflags),
-        "CURSES_LIBS": "-lncursesw",
-        "PANEL_LIBS": "-lpanelw -lncursesw",
-        # tkinter comes with its own recipes; the host's Tk is never to be found
-        "py_cv_module__tkinter": "n/a",
-        # its path goes into the Makefile, so it must not depend on what this machine has
-        "LLVM_PROFDATA": "/bin/false",
-    }  # fmt: skip
-    libraries = shop.native or shop.dependencies
-    loader = f"{libraries}/lib:{shop.environment().get('LD_LIBRARY_PATH', '')}".rstrip(":")
-    settings["LD_LIBRARY_PATH"] = loader
-    profile = shop.profile
+    settings, profile = _settings(shop), shop.profile
     shop.run(
         "./configure",
         f"--prefix={NEUTRAL_PREFIX}",
@@ -85,6 +62,34 @@ def build(shop: Workshop) -> None:
     if shop.native:
         _take_pip(shop, shop.native)
         _check_answers(shop, shop.native)
+
+
+def _settings(shop: Workshop) -> dict[str, str]:
+    """Variables of configure and make."""
+    flags = [flag for flag in shop.toolchain.cflags if flag != "-fPIC"]
+    settings = {
+        # configure's own test programs are compiled with CFLAGS alone
+        "CFLAGS": " ".join(shop.toolchain.needed),
+        "CXXFLAGS": "",
+        "LDFLAGS": f"-L{shop.dependencies}/lib",
+        "CFLAGS_NODIST": " ".join(
+            (
+                *shop.toolchain.needed, *flags,
+                "-g0", "-fno-semantic-interposition", f"-ffile-prefix-map={shop.source}=.",
+            )
+        ),
+        "LDFLAGS_NODIST": " ".join(shop.toolchain.ldflags),
+        "CURSES_LIBS": "-lncursesw",
+        "PANEL_LIBS": "-lpanelw -lncursesw",
+        # tkinter comes with its own recipes; the host's Tk is never to be found
+        "py_cv_module__tkinter": "n/a",
+        # its path goes into the Makefile, so it must not depend on what this machine has
+        "LLVM_PROFDATA": "/bin/false",
+    }  # fmt: skip
+    libraries = shop.native or shop.dependencies
+    loader = f"{libraries}/lib:{shop.environment().get('LD_LIBRARY_PATH', '')}".rstrip(":")
+    settings["LD_LIBRARY_PATH"] = loader
+    return settings
 
 
 def _libpython(shop: Workshop, settings: dict[str, str]) -> None:
