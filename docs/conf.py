@@ -25,6 +25,7 @@ html_theme = "furo"
 html_show_copyright = False
 extensions = ["myst_parser"]
 myst_heading_anchors = 4  # as GitHub has them, so that links to them are checked
+linkcheck_ignore = [r"http://127\.0\.0\.1:"]  # the site of the tutorial
 smartquotes = False  # it would make one dash of `--`
 
 _MADE = {"commands": generated.commands, "settings": generated.settings}

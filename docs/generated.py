@@ -26,7 +26,7 @@ def settings() -> str:
         held = str(default).lower() if isinstance(default, bool) else str(default or "")
         cells = (f"`{name}`", f"`{option}`", f"`{variable(name)}`", f"`{held}`" if held else "", who)
         rows.append((*cells, _plain(HELP[name])))
-    return _table(("setting", "option", "environment", "default", "file of", "is"), rows)
+    return _table(("setting", "option", "environment", "default", "files of", "is"), rows)
 
 
 def _command(name: str, parser: argparse.ArgumentParser, level: int = 2) -> Iterator[str]:

@@ -42,7 +42,7 @@ def whole(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder that appears under its name only when the block that fills it is through; an older one goes.
+    """A folder that appears under its name only when the block has filled it; it replaces an older one.
 
     Args:
         folder: its own folder is there.

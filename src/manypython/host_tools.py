@@ -17,14 +17,14 @@ from manypython.progress import Reporter
 
 @dataclass(frozen=True)
 class HostTool:
-    """A program, a probe that proves it whole, and who packages it."""
+    """A program, a probe that shows that it works, and the packages that have it."""
 
     program: str
     apt: str
     """Debian's package, or several with a space between."""
     dnf: str
     probe: tuple[str, ...] = ()
-    """Arguments with which it must exit 0; empty: it need only be on PATH."""
+    """Arguments with which it must exit 0; empty: it only has to be on PATH."""
     file: str = ""
     """Not a program but this file."""
 
@@ -69,7 +69,7 @@ def require(programs: Iterable[str], *, install: bool, reporter: Reporter) -> No
     Args:
         programs: names as recipes give them.
         install: install what is missing with the system's package manager (needs root).
-        reporter: told what is installed.
+        reporter: shows what is installed.
 
     Raises:
         HostToolError: some are missing; the remedy is the command that installs them.
@@ -102,7 +102,7 @@ def require(programs: Iterable[str], *, install: bool, reporter: Reporter) -> No
 
 
 def require_clock(newest_source: float) -> None:
-    """See that this machine's clock is right enough to build.
+    """Insist that this machine's clock is right enough to build.
 
     Args:
         newest_source: when the newest source was written, in seconds since 1970.
@@ -120,7 +120,7 @@ def require_clock(newest_source: float) -> None:
 
 
 def require_proc() -> None:
-    """See that there is a ``/proc``: zig and bubblewrap look there for their own files.
+    """Insist that there is a ``/proc``: zig and bubblewrap look there for their own files.
 
     Raises:
         HostToolError: there is none.
@@ -141,7 +141,7 @@ def install_command(tools: Iterable[HostTool]) -> tuple[str, ...] | None:
 
 
 def advice(*programs: str) -> str:
-    """How to have programs: the remedy where they are missing."""
+    """How to get programs: the remedy where they are missing."""
     return _advice(tuple(map(_tool, programs)))
 
 
@@ -161,10 +161,10 @@ def _tool(name: str) -> HostTool:
 def _works(tool: HostTool) -> bool:
     if tool.file:
         return Path(tool.file).is_file()
-    found = shutil.which(tool.program)
-    if found is None or not tool.probe:
-        return found is not None
-    return process.run((found, *tool.probe), check=False).returncode == 0
+    program = shutil.which(tool.program)
+    if program is None or not tool.probe:
+        return program is not None
+    return process.run((program, *tool.probe), check=False).returncode == 0
 
 
 def _day(moment: float) -> str:

@@ -13,7 +13,7 @@ from manypython import host_tools
 from manypython.archives.members import Member
 from manypython.archives.read import unpack
 from manypython.archives.write import BEST, Effort
-from manypython.compile.building import Built, Origins, build
+from manypython.compile.building import Compilation, Origins, build
 from manypython.compile.method import Method, buildable
 from manypython.elf.policies import Policies
 from manypython.elf.reading import is_elf
@@ -22,14 +22,14 @@ from manypython.model.identifier import BuildNumber, Spec
 from manypython.model.target import DEFAULT_TARGET, LibcFamily, Target
 from manypython.model.tree import Tree
 from manypython.pack import Artifact, pack, tests_members, unproved
-from manypython.pack.facts import Facts, told_origin
+from manypython.pack.facts import Facts, origin_of
 from manypython.pack.provenance import collect
 from manypython.recipes.catalogue import catalogue, required_modules
 from manypython.recipes.model import Recipe
 from manypython.repair import portable
 from manypython.repair.audit import Stranger
-from manypython.repair.copy import surveyed
-from manypython.repair.portable import Repaired
+from manypython.repair.copy import oddities_of
+from manypython.repair.portable import PortableTree
 from manypython.repair.prune import is_test_module
 from manypython.repair.survey import (
     Oddity,
@@ -58,7 +58,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Made:
+class RunResult:
     """What a whole run leaves behind."""
 
     artifacts: tuple[Artifact, ...]
@@ -71,39 +71,39 @@ class Made:
 
 def make(  # noqa: PLR0913  (what, for what, how, and where to)
     spec: Spec, target: Target | None, method: Method, run: Run, *, origins: Origins, output: Output
-) -> Made:
+) -> RunResult:
     """The main job: one CPython release becomes portable archives in ``output.dist``."""
-    recipes, wanted = _prepared(spec, target, method, run, output)
-    built = build(recipes, wanted, method, run, origins=origins, epoch=output.number.epoch)
+    recipes, compile_target = _prepare(spec, target, method, run, output)
+    compilation = build(recipes, compile_target, method, run, origins=origins, epoch=output.number.epoch)
     with run.scratch() as folder:
-        audited = portable.audit(
-            built.prefix,
+        audited_tree = portable.audit(
+            compilation.prefix,
             folder / "python",
             run,
-            search=built.search,
-            build_paths=built.build_paths(run.cache),
+            search=compilation.search,
+            build_paths=compilation.build_paths(run.cache),
         )
-        promised = wanted if method.compiler.promises else target
-        repaired = portable.repair(audited, promised, run, compiling=built.compiling)
+        promised = compile_target if method.compiler.promises else target
+        portable_tree = portable.repair(audited_tree, promised, run, compiling=compilation.compiling)
         modules = _shipped_modules(recipes[-1].version)
-        return _verified_and_packed(repaired, run, output, modules, built)
+        return _verify_and_pack(portable_tree, run, output, modules, compilation)
 
 
 def repair(
     prefix: Path, target: Target | None, run: Run, output: Output, search: tuple[Path, ...] = ()
-) -> Made:
+) -> RunResult:
     """Make archives of a prefix that somebody else built. It is copied, never touched."""
     insist_writable(output.dist, "--dist")
-    found = Tree.open(prefix)
-    insist_young(found)
-    oddities = surveyed(found)
-    insist_takeable(found, oddities)
+    tree = Tree.open(prefix)
+    insist_young(tree)
+    oddities = oddities_of(tree)
+    insist_takeable(tree, oddities)
     _look_up(target or DEFAULT_TARGET, run)
     with run.scratch() as folder:
-        audited = portable.audit(found, folder / "python", run, search=search, oddities=oddities)
-        repaired = portable.repair(audited, target, run)
-        made = _verified_and_packed(repaired, run, output)
-        return replace(made, oddities=oddities, strangers=repaired.report.strangers)
+        audited_tree = portable.audit(tree, folder / "python", run, search=search, oddities=oddities)
+        portable_tree = portable.repair(audited_tree, target, run)
+        result = _verify_and_pack(portable_tree, run, output)
+        return replace(result, oddities=oddities, strangers=portable_tree.report.strangers)
 
 
 def verify(
@@ -112,7 +112,7 @@ def verify(
     run: Run,
     roots: tuple[Root, ...] = (),
     tests: Path | None = None,
-) -> tuple[VerifyReport, Repaired]:
+) -> tuple[VerifyReport, PortableTree]:
     """Try everything on a tree that is already repaired.
 
     Args:
@@ -127,30 +127,32 @@ def verify(
     """
     insist_young(tree)
     insist_copied(tree, survey(tree))
-    repaired = Repaired.of(tree, target)
-    for stranger in repaired.report.strangers:
+    portable_tree = PortableTree.of(tree, target)
+    for stranger in portable_tree.report.strangers:
         run.reporter.note(str(stranger))
-    _look_up(repaired.target, run, roots, suite=tests is not None)
-    subject = _subject(repaired, run, _shipped_modules(tree.version) if told_origin(tree) == "make" else ())
+    _look_up(portable_tree.target, run, roots, suite=tests is not None)
+    subject = _subject(
+        portable_tree, run, _shipped_modules(tree.version) if origin_of(tree) == "make" else ()
+    )
     report = examine(subject, roots)
     if tests is not None:
         report = VerifyReport((*report.checks, *suite.examine(subject, tests)))
-    return report, repaired
+    return report, portable_tree
 
 
-def pack_tree(tree: Tree, target: Target | None, run: Run, output: Output) -> Made:
+def pack_tree(tree: Tree, target: Target | None, run: Run, output: Output) -> RunResult:
     """Verify a tree and write its archives."""
     insist_writable(output.dist, "--dist")
     insist_young(tree)
     insist_plain(tree, survey(tree))
-    report, repaired = verify(tree, target, run)
+    report, portable_tree = verify(tree, target, run)
     try:
-        verified = VerifiedTree(tree, repaired.target, report)
+        verified = VerifiedTree(tree, portable_tree.target, report)
     except VerifyError as error:
-        error.log = written(report, repaired, run)
+        error.log = write_report(report, portable_tree, run)
         raise
-    artifacts = _packed(verified, _facts(repaired, output), run, output)
-    return Made(artifacts, report, strangers=repaired.report.strangers)
+    artifacts = _pack(verified, _facts(portable_tree, output), run, output)
+    return RunResult(artifacts, report, strangers=portable_tree.report.strangers)
 
 
 @contextmanager
@@ -164,31 +166,31 @@ def opened_tree(place: Path, run: Run) -> Iterator[Tree]:
             unpack(place, folder / "unpacked")
         inner = folder / "unpacked" / "python"
         root = inner if inner.is_dir() else folder / "unpacked"
-        with portable.named(place, root):
+        with portable.telling_of(place, root):
             yield Tree.open(root)
 
 
-def written(report: VerifyReport, repaired: Repaired, run: Run) -> Path:
+def write_report(report: VerifyReport, portable_tree: PortableTree, run: Run) -> Path:
     """Write the report of a tree that is somebody's own, beside those that are kept; returns its page."""
-    tree = repaired.tree
+    tree = portable_tree.tree
     folder = run.cache / "unproved" / f"{tree.python_tag}-{tree.version}-report"
-    return unproved.write_report(report, title(tree, repaired.target), folder)
+    return unproved.write_report(report, title(tree, portable_tree.target), folder)
 
 
-def _prepared(
+def _prepare(
     spec: Spec, target: Target | None, method: Method, run: Run, output: Output
 ) -> tuple[tuple[Recipe, ...], Target]:
-    """What is to be built, and for what: all that can be refused or is missing is told now."""
+    """What is to be built, and for what: whatever is refused or missing is reported now."""
     recipes = catalogue().closure(catalogue().select(spec))
     policies = Policies(LibcFamily.GLIBC, (target or DEFAULT_TARGET).architecture).names()
-    wanted = buildable(target, method, policies)
+    compile_target = buildable(target, method, policies)
     insist_writable(output.dist, "--dist")
     insist_writable(run.cache, "--cache-dir")
     host_tools.require_clock(catalogue().build.epoch)
     tools = method.compiler.host_tools({tool for recipe in recipes for tool in recipe.host_tools})
     host_tools.require(tools, install=run.install_host_tools, reporter=run.reporter)
-    _look_up(wanted, run)
-    return recipes, wanted
+    _look_up(compile_target, run)
+    return recipes, compile_target
 
 
 def _look_up(target: Target, run: Run, roots: tuple[Root, ...] = (), *, suite: bool = False) -> None:
@@ -199,36 +201,36 @@ def _look_up(target: Target, run: Run, roots: tuple[Root, ...] = (), *, suite: b
     needs.prepare(roots, machine, run.cache, suite=suite, install=install, reporter=run.reporter)
 
 
-def _verified_and_packed(
-    repaired: Repaired,
+def _verify_and_pack(
+    portable_tree: PortableTree,
     run: Run,
     output: Output,
     modules: frozenset[str] = frozenset(),
-    built: Built | None = None,
-) -> Made:
+    compilation: Compilation | None = None,
+) -> RunResult:
     """Prove a tree and write its archives; where either fails the tree is kept, and the error says where."""
-    facts = _facts(repaired, output, built)
-    report = examine(_subject(repaired, run, modules))
+    facts = _facts(portable_tree, output, compilation)
+    report = examine(_subject(portable_tree, run, modules))
     try:
-        verified = VerifiedTree(repaired.tree, repaired.target, report)
-        tests = tests_members(built.prefix) if built else ()
-        made = Made(_packed(verified, facts, run, output, tests), report)
+        verified = VerifiedTree(portable_tree.tree, portable_tree.target, report)
+        tests = tests_members(compilation.prefix) if compilation else ()
+        result = RunResult(_pack(verified, facts, run, output, tests), report)
     except (VerifyError, OutputError) as error:
-        kept = unproved.keep(repaired.tree, facts, report, run.cache)
+        folder = unproved.keep(portable_tree.tree, facts, report, run.cache)
         again = (
-            f"the tree is kept: manypython verify {kept / 'python'} tries it again, "
+            f"the tree is kept: manypython verify {folder / 'python'} tries it again, "
             "manypython pack too, and then writes its archives"
         )
-        error.remedy, error.log = "; ".join(filter(None, (error.remedy, again))), kept / "report.html"
+        error.remedy, error.log = "; ".join(filter(None, (error.remedy, again))), folder / "report.html"
         raise
     unproved.forget(run.cache, facts)
-    return made
+    return result
 
 
-def _subject(repaired: Repaired, run: Run, modules: frozenset[str] | tuple[()]) -> Subject:
+def _subject(portable_tree: PortableTree, run: Run, modules: frozenset[str] | tuple[()]) -> Subject:
     """What is proved. ``modules`` must be there; empty: those that are."""
-    probing = ("full" if modules else "foreign", *sorted(modules or repaired.tree.extension_modules()))
-    return Subject(repaired, probing, bool(modules), run)
+    probing = ("full" if modules else "foreign", *sorted(modules or portable_tree.tree.extension_modules()))
+    return Subject(portable_tree, probing, bool(modules), run)
 
 
 def _shipped_modules(version: Version) -> frozenset[str]:
@@ -236,11 +238,11 @@ def _shipped_modules(version: Version) -> frozenset[str]:
     return frozenset(name for name in required_modules(version) if not is_test_module(name))
 
 
-def _facts(repaired: Repaired, output: Output, built: Built | None = None) -> Facts:
-    return collect(repaired, output.number, built)
+def _facts(portable_tree: PortableTree, output: Output, compilation: Compilation | None = None) -> Facts:
+    return collect(portable_tree, output.number, compilation)
 
 
-def _packed(
+def _pack(
     verified: VerifiedTree, facts: Facts, run: Run, output: Output, tests: tuple[Member, ...] = ()
 ) -> tuple[Artifact, ...]:
     return pack(

@@ -24,7 +24,7 @@ _stopping = threading.Event()
 
 @dataclass(frozen=True)
 class Result:
-    """What a program did. ``output`` is its (last) combined output."""
+    """The result of a program. ``output`` is the (last part of its) combined output."""
 
     argv: tuple[str, ...]
     returncode: int
@@ -95,12 +95,12 @@ def run(  # noqa: PLR0913  (each is one thing of a process)
 
 
 READY = "ready"
-"""What a held program prints once it is up."""
+"""What a held program prints once it is ready."""
 
 
 @contextlib.contextmanager
 def held(argv: Sequence[str]) -> Iterator[None]:
-    """Run a program beside the block. Its standard input is open until then, or until we are killed.
+    """Run a program beside the block. Its standard input stays open until the block ends or we are killed.
 
     Args:
         argv: a program that prints ``READY`` once it is up and ends when its standard input does.
@@ -122,11 +122,11 @@ def held(argv: Sequence[str]) -> Iterator[None]:
         raise ProgramError(Result(words, 127, str(error))) from None
     with program:
         assert program.stdout is not None  # noqa: S101  (stdout=PIPE)
-        said: list[str] = []
+        lines: list[str] = []
         while (line := program.stdout.readline()).strip() != READY:
-            said.append(line)
+            lines.append(line)
             if not line:
-                raise ProgramError(Result(words, program.wait(), "".join(said)))
+                raise ProgramError(Result(words, program.wait(), "".join(lines)))
         yield
 
 
@@ -140,7 +140,7 @@ def terminate_all() -> None:
 
 
 def allow_start() -> None:
-    """Take a ``terminate_all`` back once everything it ended is gone."""
+    """Allow programs again after ``terminate_all``, once everything it ended is gone."""
     _stopping.clear()
 
 

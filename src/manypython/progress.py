@@ -29,7 +29,7 @@ _PLAIN_INTERVAL = 60.0
 _TRANSFER_INTERVAL, _LIVE_INTERVAL = 5.0, 0.2
 """The same for a transfer, in a plain log and on a terminal."""
 _PATIENCE = 2.0
-"""Seconds that a transfer may take before it is worth a word."""
+"""Seconds that a transfer may take before it is shown."""
 
 
 class Step(Protocol):
@@ -40,7 +40,7 @@ class Step(Protocol):
 
 
 class Reporter:
-    """Says what happens. All output goes to standard error: standard output is for results."""
+    """Reports what happens. All output goes to standard error: standard output is for results."""
 
     def __init__(self, timings: Path | None = None, *, quiet: bool = False) -> None:
         """Make a reporter.
@@ -59,17 +59,17 @@ class Reporter:
         self._depth = 0
 
     def note(self, text: str) -> None:
-        """Say one thing."""
+        """Report one fact."""
         if not self._quiet:
             self._print(text)
 
     def warn(self, text: str) -> None:
-        """Say one thing that should not be missed, also under ``--json``."""
+        """Report something that should not be missed, also under ``--json``."""
         self._print(f"warning: {text}")
 
     @contextlib.contextmanager
     def step(self, name: str, detail: str = "") -> Iterator[Step]:
-        """Show a step while the block runs, and what it took afterwards.
+        """Show a step while the block runs, and afterwards how long it took.
 
         Args:
             name: what it is, also the key its time is remembered under, e.g. ``build openssl 3.5.7``.
@@ -100,7 +100,7 @@ class Reporter:
         with contextlib.ExitStack() as stack:
             live: _LiveStep | None = None
 
-            def advance(there: int) -> None:
+            def advance(arrived: int) -> None:
                 nonlocal live, shown
                 now = time.monotonic()
                 if now - begun < _PATIENCE or now - shown < (_LIVE_INTERVAL if live else _TRANSFER_INTERVAL):
@@ -108,12 +108,13 @@ class Reporter:
                 if live is None and self._live:
                     live = stack.enter_context(self._live_line(name, ""))
                 shown = now
-                left = duration((now - begun) * (size - there) / max(1, there))
-                told = f"{there / 1e6:.1f} of {size / 1e6:.1f} MB, {duration(now - begun)}, about {left} more"
+                remaining = duration((now - begun) * (size - arrived) / max(1, arrived))
+                amount = f"{arrived / 1e6:.1f} of {size / 1e6:.1f} MB"
+                text = f"{amount}, {duration(now - begun)}, about {remaining} more"
                 if live is not None:
-                    live.line(told)
+                    live.line(text)
                 else:
-                    self.note(f"{name}: {told}")
+                    self.note(f"{name}: {text}")
 
             yield advance
 
@@ -185,7 +186,7 @@ class Silent(Reporter):
 
 
 class Lines(Reporter):
-    """For a tool that has a way of its own of saying things."""
+    """For a tool with its own way of reporting."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         """Make a reporter.

@@ -1,4 +1,4 @@
-"""What every stage is told of the run that it is part of."""
+"""What every stage knows about the run that it is part of."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Run:
     """Folder of sources, builds, roots and logs."""
     reporter: Reporter
     jobs: int
-    """Processes side by side."""
+    """How many processes at once."""
     install_host_tools: bool = False
     """Whether programs that are missing may be installed (as root)."""
 
@@ -47,7 +47,7 @@ class Run:
 
 
 def insist_writable(folder: Path, option: str) -> None:
-    """See before the work, not after it, that an output folder can be written.
+    """Insist, before the work and not after it, that an output folder can be written.
 
     Args:
         folder: made where it is not there.

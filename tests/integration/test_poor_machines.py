@@ -97,7 +97,7 @@ MACHINES = (
     Machine(
         "no /tmp for others",
         "mount -t tmpfs -o mode=700 none /tmp; mount -t tmpfs -o mode=700 none /var/tmp",
-        said="as nobody: no folder with",
+        said="No usable temporary directory found in ['/tmp', '/var/tmp'",  # the tree stands in the cache folder
     ),
     Machine("64 MB of /tmp", "mount -t tmpfs -o size=64m,mode=1777 none /tmp"),
     Machine(

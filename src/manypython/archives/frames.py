@@ -1,7 +1,7 @@
 """Whether a zstd file is whole (RFC 8878, section 3.1).
 
 The decompressor takes the end of its input for the end of the data, wherever that is: a file that was
-cut off at the right place, or within its checksum, would pass. Headers of blocks are all that is read.
+cut off at the right place, or within its checksum, would pass. Only the headers of blocks are read.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _RLE, _RESERVED = 1, 3
 
 
 def check_frames(archive: Path, file: IO[bytes]) -> None:
-    """See that a file is frames and nothing else, each with its last block and checksum; rewinds it.
+    """Insist that a file is frames and nothing else, each with its last block and checksum; rewinds it.
 
     Raises:
-        ArchiveError: it is cut off, or something that is no frame stands in it.
+        ArchiveError: it is cut off, or holds something that is no frame.
     """
     size = os.fstat(file.fileno()).st_size
     try:
@@ -64,7 +64,7 @@ def _pass_frame(file: IO[bytes]) -> None:
 
 
 def _exactly(file: IO[bytes], length: int) -> bytes:
-    found = file.read(length)
-    if len(found) < length:
+    data = file.read(length)
+    if len(data) < length:
         raise EOFError("its last frame is cut off")
-    return found
+    return data

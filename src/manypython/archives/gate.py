@@ -1,4 +1,4 @@
-"""What may be in an archive, and what its members may be called: one rule for every wrapping."""
+"""What may be in an archive, and what names its members may have: one rule for every wrapping."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIMIT = 4 << 30
 _ENTRIES = 200_000
 """Members that one archive may have."""
 _LENGTH, _DEPTH = 1024, 100
-"""Characters that a name may have, and folders that it may lie below: each of those is remembered."""
+"""The most characters of a name, and the most folders above it: each of those is remembered."""
 LONGEST_LINK = 4096
 """Characters that a link may have: PATH_MAX (limits.h)."""
 _SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
@@ -101,7 +101,7 @@ class Gate:
         return Entry(name, kind, size, bool(mode & stat.S_IXUSR), link)
 
     def close(self) -> None:
-        """Look at the links once all is known: what a link leads to must not lie behind another one.
+        """Check the links once all members are known: no link may lead through another one.
 
         Raises:
             ArchiveError: names the link.
@@ -137,7 +137,7 @@ class Gate:
         return "/".join(parts)
 
     def _parents(self, parent: str, name: str) -> None:
-        """Enter each folder above a member that the archive has not named itself."""
+        """Enter each folder above a member that the archive has not listed itself."""
         parts = parent.split("/")
         for depth in range(1, len(parts) + 1):
             above = "/".join(parts[:depth])

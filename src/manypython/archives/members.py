@@ -1,4 +1,4 @@
-"""What goes into an archive, in the one order and with the modes and dates it always has."""
+"""What goes into an archive, always in the same order and with the same modes and dates."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def of_folder(root: Path) -> Iterator[Member]:
 
 
 def complete(members: Iterable[Member]) -> tuple[Member, ...]:
-    """Members sorted by name, each once (the last counts), with every folder there is above them."""
-    found = {member.name: member for member in members}
-    for name in list(found):
+    """Members sorted by name, each once (the last counts), with every folder above them."""
+    by_name = {member.name: member for member in members}
+    for name in list(by_name):
         for parent in name.parents[:-1]:
-            found.setdefault(parent, Member(parent))
-    return tuple(member for _, member in sorted(found.items()))
+            by_name.setdefault(parent, Member(parent))
+    return tuple(member for _, member in sorted(by_name.items()))
 
 
 def below(top: str, members: Iterable[Member]) -> tuple[Member, ...]:

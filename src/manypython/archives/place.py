@@ -13,11 +13,11 @@ from manypython.model.errors import OutputError
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Root:
+class Destination:
     """The folder; names below it have passed the gate. Modes do not depend on the umask."""
 
     def __init__(self, scratch: Path, shown: Path) -> None:
-        """Write into `scratch`; errors speak of `shown`, which is what it becomes."""
+        """Write into `scratch`; errors name `shown`, which is what it becomes."""
         self._path = str(scratch)
         self._shown = shown
         self._made = {""}
@@ -49,9 +49,9 @@ class Root:
             try:
                 os.fchmod(number, entry.mode)
                 for chunk in chunks:
-                    written = os.write(number, chunk)
-                    while written < len(chunk):  # write(2): a nearly full disk takes less than all
-                        written += os.write(number, memoryview(chunk)[written:])
+                    count = os.write(number, chunk)
+                    while count < len(chunk):  # write(2): a nearly full disk takes less than all
+                        count += os.write(number, memoryview(chunk)[count:])
             finally:
                 os.close(number)
 

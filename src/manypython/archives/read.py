@@ -1,4 +1,4 @@
-"""Careful reading: an archive is a stranger's, until it is unpacked whole below one folder."""
+"""Careful reading: no archive is trusted until it is unpacked whole below one folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from manypython.archives import unzip
 from manypython.archives.gate import LIMIT, Entry, Gate
 from manypython.archives.members import Member
-from manypython.archives.place import Root
+from manypython.archives.place import Destination
 from manypython.archives.shared import in_two
 from manypython.model.errors import ArchiveError, OutputError
 
@@ -33,17 +33,17 @@ def unpack(archive: Path, into: Path, *, limit: int = LIMIT, alone: bool = False
         OutputError: the folder exists already, or cannot be written.
     """
     with _scratch(into) as scratch, _reading(archive):
-        root = Root(scratch, into)
+        destination = Destination(scratch, into)
         gate = Gate(archive, limit)
         if archive.name.endswith(".zip"):
-            return tuple(sorted(_place_zip(archive, root, gate, alone=alone)))
-        return tuple(sorted(_place_tar(archive, root, gate)))
+            return tuple(sorted(_place_zip(archive, destination, gate, alone=alone)))
+        return tuple(sorted(_place_tar(archive, destination, gate)))
 
 
 def members(archive: Path, *, limit: int = LIMIT) -> Iterator[Member]:
     """Every member of an archive of ours with its bytes, for those who read without unpacking.
 
-    Some facts are known at the end only: what was read counts once the iterator is exhausted.
+    Some checks come only at the end: what was read counts once the iterator is exhausted.
 
     Args:
         archive: its name says what it is: ``.zip``, ``.tar.zst``, else ``.tar.gz``.
@@ -56,15 +56,15 @@ def members(archive: Path, *, limit: int = LIMIT) -> Iterator[Member]:
 
     gate = Gate(archive, limit)
     entries = _zip_entries if archive.name.endswith(".zip") else untar.entries
-    with _reading(archive), closing(entries(archive, gate)) as found:
-        for entry, data in found:
+    with _reading(archive), closing(entries(archive, gate)) as pairs:
+        for entry, data in pairs:
             content = b"".join(data) if entry.kind == "file" else None
             yield Member(PurePosixPath(entry.name), content, entry.link, entry.executable)
 
 
 @contextmanager
 def _scratch(into: Path) -> Iterator[Path]:
-    """A folder that gets its name when all that is done with it went well.
+    """A folder that gets its name only when the block ends without an error.
 
     Raises:
         OutputError: the name is taken, or the folder cannot be written.
@@ -90,7 +90,7 @@ def _scratch(into: Path) -> Iterator[Path]:
 
 @contextmanager
 def _reading(archive: Path) -> Iterator[None]:
-    """What goes wrong here, and is no error of ours yet, went wrong with the archive."""
+    """Turn errors of the system and of decoding into errors about the archive."""
     try:
         yield
     except OSError as error:
@@ -99,50 +99,51 @@ def _reading(archive: Path) -> Iterator[None]:
         raise ArchiveError(f"{archive}: truncated or damaged: {error}") from None
 
 
-def _place_tar(archive: Path, root: Root, gate: Gate) -> list[str]:
+def _place_tar(archive: Path, destination: Destination, gate: Gate) -> list[str]:
     from manypython.archives import untar  # noqa: PLC0415  (15 ms that a zip does not need)
 
     names, links = [], []
-    with closing(untar.entries(archive, gate)) as found:
-        for entry, data in found:
+    with closing(untar.entries(archive, gate)) as pairs:
+        for entry, data in pairs:
             if entry.kind == "folder":
-                root.folder(entry.name)
+                destination.folder(entry.name)
                 continue
             names.append(entry.name)
             if entry.kind == "file":
-                root.file(entry, data)
+                destination.file(entry, data)
             else:
                 links.append(entry)
-    _place_links(root, links)
+    _place_links(destination, links)
     return names
 
 
-def _place_zip(archive: Path, root: Root, gate: Gate, *, alone: bool) -> list[str]:
+def _place_zip(archive: Path, destination: Destination, gate: Gate, *, alone: bool) -> list[str]:
     with archive.open("rb") as file:
-        found = unzip.listed(archive, file.fileno(), gate)
+        listed_members = unzip.read_directory(archive, file.fileno(), gate)
         for name, kind in gate.kinds.items():
             if kind == "folder":
-                root.folder(name)
+                destination.folder(name)
 
         def place(member: unzip.Packed) -> None:
-            root.file(member.entry, unzip.content(archive, file.fileno(), member))
+            destination.file(member.entry, unzip.content(archive, file.fileno(), member))
 
         files = sorted(
-            (member for member in found if member.entry.kind == "file"), key=lambda member: member.entry.size
+            (member for member in listed_members if member.entry.kind == "file"),
+            key=lambda member: member.entry.size,
         )
         in_two(files, place, alone=alone)
-    links = [member.entry for member in found if member.entry.kind == "link"]
-    _place_links(root, links)
+    links = [member.entry for member in listed_members if member.entry.kind == "link"]
+    _place_links(destination, links)
     return [entry.name for entry in links] + [member.entry.name for member in files]
 
 
-def _place_links(root: Root, links: list[Entry]) -> None:
+def _place_links(destination: Destination, links: list[Entry]) -> None:
     """Last of all, so that nothing is ever written through one."""
     for entry in links:
-        root.link(entry)
+        destination.link(entry)
 
 
 def _zip_entries(archive: Path, gate: Gate) -> Generator[tuple[Entry, Iterator[bytes]]]:
     with archive.open("rb") as file:
-        for member in unzip.listed(archive, file.fileno(), gate):
+        for member in unzip.read_directory(archive, file.fileno(), gate):
             yield member.entry, unzip.content(archive, file.fileno(), member)

@@ -22,7 +22,7 @@ _LONGEST = 16 << 10
 
 
 def in_two(items: Sequence[_T], do: Callable[[_T], None], *, alone: bool = False) -> None:
-    """Do something with each item, every second one in another process where there can be one.
+    """Do something with each item; every second one in another process, where one can be started.
 
     Args:
         items: neighbours should be alike: they go to different processes.
@@ -30,11 +30,11 @@ def in_two(items: Sequence[_T], do: Callable[[_T], None], *, alone: bool = False
         alone: start no other process.
 
     Raises:
-        ManypythonError: of the kind that `do` raised, here or there.
+        ManypythonError: of the kind that `do` raised, in either process.
     """
     # a fork of a process with threads may find any lock taken
     if alone or len(items) < 2 or len(os.sched_getaffinity(0)) < 2 or threading.active_count() > 1:  # noqa: PLR2004
-        _each(items, do)
+        _do_all(items, do)
         return
     reading, writing = os.pipe()
     try:
@@ -42,14 +42,14 @@ def in_two(items: Sequence[_T], do: Callable[[_T], None], *, alone: bool = False
     except OSError:  # no process to be had
         os.close(reading)
         os.close(writing)
-        _each(items, do)
+        _do_all(items, do)
         return
     if not child:
         _serve(items[1::2], do, writing)
     os.close(writing)
     try:
-        _each(items[::2], do)
-        told = os.read(reading, _LONGEST)
+        _do_all(items[::2], do)
+        message = os.read(reading, _LONGEST)
     except BaseException:
         os.kill(child, signal.SIGKILL)
         raise
@@ -57,30 +57,30 @@ def in_two(items: Sequence[_T], do: Callable[[_T], None], *, alone: bool = False
         os.close(reading)
         _, status = os.waitpid(child, 0)
     if status:
-        raise _error(told, status)
+        raise _error(message, status)
 
 
-def _each(items: Sequence[_T], do: Callable[[_T], None]) -> None:
+def _do_all(items: Sequence[_T], do: Callable[[_T], None]) -> None:
     for item in items:
         do(item)
 
 
 def _serve(items: Sequence[_T], do: Callable[[_T], None], writing: int) -> None:
-    """The other process: its exit code and a message say how it went; nothing of the caller's runs on."""
+    """The other process: its exit code and a message say how it went; it never returns to the caller."""
     code = 1
     try:
-        _each(items, do)
+        _do_all(items, do)
         code = 0
     except errors.ManypythonError as error:
-        told = json.dumps([type(error).__name__, error.message, error.remedy]).encode()
-        os.write(writing, told[:_LONGEST])
+        message = json.dumps([type(error).__name__, error.message, error.remedy]).encode()
+        os.write(writing, message[:_LONGEST])
     finally:
         os._exit(code)
 
 
-def _error(told: bytes, status: int) -> Exception:
+def _error(answer: bytes, status: int) -> Exception:
     try:
-        name, message, remedy = json.loads(told)
+        name, message, remedy = json.loads(answer)
     except ValueError:
         return RuntimeError(f"the second process ended with status {status}")
     kind: type[errors.ManypythonError] = getattr(errors, name)

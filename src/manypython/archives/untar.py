@@ -32,7 +32,7 @@ _BLOCK = tarfile.BLOCKSIZE
 
 
 def entries(archive: Path, gate: Gate) -> Generator[tuple[Entry, Iterator[bytes]]]:
-    """Every member with its bytes in pieces, which are gone when the next member is asked for.
+    """Every member with its bytes in pieces, which are lost once the next member is asked for.
 
     Args:
         archive: ends in ``.zst``, else it is gzip.
@@ -42,13 +42,13 @@ def entries(archive: Path, gate: Gate) -> Generator[tuple[Entry, Iterator[bytes]
         ArchiveError: the archive is damaged, or has a member that must not be unpacked.
     """
     with ExitStack() as stack:
-        stream = _opened(archive, stack)
+        stream = _open(archive, stack)
         end = 0
         for info in _infos(archive, stream):
-            entry = _admitted(info, gate)
+            entry = _admit(info, gate)
             data = _data(stream, entry)
             yield entry, data
-            for _ in data:  # what nobody asked for
+            for _ in data:  # what the caller did not read
                 pass
             end = info.offset_data + -(-entry.size // _BLOCK) * _BLOCK
         # tarfile takes whatever is no header for the end
@@ -70,7 +70,7 @@ class _Stream:
         self.archive = archive
         self.position = 0
         self.until = 0
-        """No byte behind this one is handed out."""
+        """No byte after this one is handed out."""
         self.last = b""
         """What was read last."""
         self._source = source
@@ -98,7 +98,7 @@ class _Stream:
         self.read(position - self.position)
 
 
-def _opened(archive: Path, stack: ExitStack) -> _Stream:
+def _open(archive: Path, stack: ExitStack) -> _Stream:
     if not archive.name.endswith(".zst"):
         return _Stream(archive, cast("IO[bytes]", stack.enter_context(gzip.open(archive))))
     raw = stack.enter_context(archive.open("rb"))
@@ -108,10 +108,10 @@ def _opened(archive: Path, stack: ExitStack) -> _Stream:
 
 
 def _infos(archive: Path, stream: _Stream) -> Iterator[tarfile.TarInfo]:
-    """Each header that tarfile makes sense of, up to the first block that is none.
+    """Each header that tarfile understands, up to the first block that is no header.
 
     Raises:
-        ArchiveError: what begins as a header is none.
+        ArchiveError: something begins like a header and is none.
     """
     tar: tarfile.TarFile | None = None
     while True:
@@ -128,7 +128,7 @@ def _infos(archive: Path, stream: _Stream) -> Iterator[tarfile.TarInfo]:
         yield info
 
 
-def _admitted(info: tarfile.TarInfo, gate: Gate) -> Entry:
+def _admit(info: tarfile.TarInfo, gate: Gate) -> Entry:
     if info.isdir():
         return gate.admit(info.name, "folder", mode=info.mode)
     if info.issym():
@@ -139,10 +139,10 @@ def _admitted(info: tarfile.TarInfo, gate: Gate) -> Entry:
 
 
 def _data(stream: _Stream, entry: Entry) -> Iterator[bytes]:
-    left = entry.size
-    while left:
-        piece = stream.read(min(left, _OUT))
+    remaining = entry.size
+    while remaining:
+        piece = stream.read(min(remaining, _OUT))
         if not piece:
             raise ArchiveError(f"{stream.archive}: {entry.name}: truncated or damaged: ends too early")
-        left -= len(piece)
+        remaining -= len(piece)
         yield piece

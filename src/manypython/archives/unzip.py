@@ -1,7 +1,7 @@
 """Reading a zip of which every byte is accounted for (APPNOTE is PKWARE's appnote.txt, version 6.3.10).
 
-Its directory is read here and not by zipfile: that one takes whatever end record it finds, leaves
-out of account what stands between the members, and takes three times as long.
+Its directory is read here and not by zipfile: that one takes whatever end record it finds, ignores
+what stands between the members, and takes three times as long.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Packed(NamedTuple):
     crc: int
 
 
-def listed(archive: Path, file: int, gate: Gate) -> list[Packed]:
-    """Every member, all of them through the gate.
+def read_directory(archive: Path, file: int, gate: Gate) -> list[Packed]:
+    """Every member; all of them have passed the gate.
 
     Args:
         archive: its path, for messages.
@@ -71,25 +71,25 @@ def listed(archive: Path, file: int, gate: Gate) -> list[Packed]:
         ArchiveError: the zip is damaged, can be read in two ways or has a member that must not be unpacked.
     """
     rows, end = _directory(archive, file)
-    found = []
+    packed_members = []
     for row, start in _standing(archive, file, rows, end):
         name = row.name.decode("utf-8" if row.flags & _UTF8 else "cp437")
-        found.append(_admitted(row, name, start, file, gate))
+        packed_members.append(_admit(row, name, start, file, gate))
     gate.close()
-    return found
+    return packed_members
 
 
 def content(archive: Path, file: int, member: Packed) -> Iterator[bytes]:
-    """The bytes of a file, in pieces; the last one comes only if all of them are what the directory says.
+    """The bytes of a file, in pieces; the last one comes only if all of them agree with the directory.
 
     Raises:
-        ArchiveError: they are not.
+        ArchiveError: they do not.
     """
     entry = member.entry
     size, crc = 0, 0
     blocks = _blocks(archive, file, member.start, member.packed)
     try:
-        for piece in _inflated(blocks, entry.size) if member.method == _DEFLATED else blocks:
+        for piece in _inflate(blocks, entry.size) if member.method == _DEFLATED else blocks:
             size += len(piece)
             crc = zlib.crc32(piece, crc)
             if size > entry.size:
@@ -103,22 +103,24 @@ def content(archive: Path, file: int, member: Packed) -> Iterator[bytes]:
         raise ArchiveError(f"{archive}: {entry.name}: truncated or damaged: unpacks to less than it says")
 
 
-def _inflated(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """At most one byte more than it should be.
+def _inflate(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """Inflate, to at most one byte more than the expected size.
 
     Raises:
         EOFError: the deflate stream ends too early or too late.
     """
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    left = size + 1  # who asks stops at that one byte: it never gets to 0, which would be "no limit" to zlib
+    remaining = (
+        size + 1
+    )  # who asks stops at that one byte: it never gets to 0, which would be "no limit" to zlib
     rest = b""
     while not stream.eof:
         rest = rest or next(blocks, b"")
-        piece = stream.decompress(rest, min(left, _OUT))
+        piece = stream.decompress(rest, min(remaining, _OUT))
         if not piece and not rest and not stream.eof:
             raise EOFError("its data ends too early")
         rest = stream.unconsumed_tail
-        left -= len(piece)
+        remaining -= len(piece)
         if piece:
             yield piece
     if stream.unused_data or rest or next(blocks, b""):
@@ -132,15 +134,15 @@ def _blocks(archive: Path, file: int, start: int, length: int) -> Iterator[bytes
 
 def _exactly(archive: Path, file: int, position: int, length: int) -> bytes:
     try:
-        found = os.pread(file, length, position)
-        while len(found) < length:
-            more = os.pread(file, length - len(found), position + len(found))
+        data = os.pread(file, length, position)
+        while len(data) < length:
+            more = os.pread(file, length - len(data), position + len(data))
             if not more:
-                raise ArchiveError(f"{archive}: truncated or damaged: ends at byte {position + len(found)}")
-            found += more
+                raise ArchiveError(f"{archive}: truncated or damaged: ends at byte {position + len(data)}")
+            data += more
     except OSError as error:
         raise ArchiveError(f"{archive}: cannot be read: {error.strerror}") from None
-    return found
+    return data
 
 
 def _directory(archive: Path, file: int) -> tuple[list[_Row], int]:
@@ -188,7 +190,7 @@ def _standing(archive: Path, file: int, rows: list[_Row], end: int) -> Iterator[
     """Each row and where its data starts, in the order in which they stand.
 
     Whoever reads the zip from its start finds what its directory says (APPNOTE 4.3.6): there is nothing
-    before, between or behind the members, and each says the same of itself in both places.
+    before, between or behind the members, and each is described the same way in both places.
 
     Raises:
         ArchiveError: it can be read in two ways.
@@ -225,8 +227,8 @@ def _two_views(archive: Path, row: _Row, fact: str) -> ArchiveError:
     return ArchiveError(f"{archive}: {row.name.decode(errors='replace')!r}: {fact}")
 
 
-def _admitted(row: _Row, name: str, start: int, file: int, gate: Gate) -> Packed:
-    """A member through the gate; what a link leads to is its content.
+def _admit(row: _Row, name: str, start: int, file: int, gate: Gate) -> Packed:
+    """Pass a member through the gate; the content of a link is its target.
 
     Raises:
         ArchiveError: it must not be unpacked.

@@ -53,8 +53,8 @@ def tar_gz(path: Path, members: tuple[Member, ...], epoch: int, effort: Effort =
 class _Gzip:
     """One member of gzip (RFC 1952).
 
-    ``gzip.GzipFile`` has a buffer between, since 3.12: where the disk is full it tries again when nobody can
-    be told any more, and 3.14 complains of that on standard error.
+    ``gzip.GzipFile`` has a buffer between, since 3.12: where the disk is full it tries again when nobody
+    listens any more, and 3.14 complains about that on standard error.
     """
 
     def __init__(self, file: IO[bytes], epoch: int, level: int) -> None:

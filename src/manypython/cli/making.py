@@ -90,7 +90,7 @@ def pack(arguments: argparse.Namespace) -> int:
     )
 
 
-def _show_made(arguments: argparse.Namespace, made: pipeline.Made) -> int:
+def _show_made(arguments: argparse.Namespace, made: pipeline.RunResult) -> int:
     if arguments.json:
         rows = [{"path": str(a.path), "sha256": a.sha256, "size": a.size} for a in made.artifacts]
         result = {
@@ -170,7 +170,7 @@ def _audited(arguments: argparse.Namespace, tree: Tree, target: Target | None = 
 def relocate(arguments: argparse.Namespace) -> int:
     """Make the texts independent of the place."""
     tree = Tree.open(arguments.tree)
-    return _carry_out(arguments, tree, plan_relocate(tree, stood=(str(tree.root),)))
+    return _carry_out(arguments, tree, plan_relocate(tree, origins=(str(tree.root),)))
 
 
 def _carry_out(arguments: argparse.Namespace, tree: Tree, plan: Plan) -> int:

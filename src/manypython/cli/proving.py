@@ -36,7 +36,7 @@ def verify(arguments: argparse.Namespace) -> int:
     if report.failures:
         raise VerifyError(
             f"{arguments.tree}: {len(report.failures)} of {len(report.checks)} checks failed",
-            log=pipeline.written(report, repaired, run),
+            log=pipeline.write_report(report, repaired, run),
         )
     return 0
 
@@ -70,7 +70,7 @@ def _write(path: Path, text: str) -> None:
 
 def roots_list(arguments: argparse.Namespace) -> int:
     """List the foreign roots."""
-    there = roots.made(cache(arguments))
+    there = roots.existing(cache(arguments))
     rows = []
     for root in roots.ROOTS.values():
         name = roots.place(root, arguments.arch, cache(arguments)).name

@@ -1,8 +1,8 @@
-"""Builds recipes: each once, cached by the digest of all its inputs, side by side.
+"""Builds recipes in parallel, each once, and caches them by the digest of all their inputs.
 
 A build happens in a scratch folder and is renamed into the cache when it is
-whole, so a half-finished one is never taken for finished. A lock per digest lets
-a second process wait for the first and then use what it made.
+whole, so a half-finished one is never taken for a whole one. A lock for each digest lets
+a second process wait for the first and then use its build.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BUILD_PATHS = "build-paths.json"
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """One finished build in the cache."""
+    """One recipe, built, in the cache."""
 
     recipe: Recipe
     source: FetchedSource
@@ -48,13 +48,13 @@ class CacheEntry:
 
     @property
     def build_paths(self) -> tuple[str, ...]:
-        """Folders that its files may name: of the machine that built it, where a cache moved another one."""
+        """Folders that its files may name: those of the machine that built it, which may be another one."""
         record = self.folder / _BUILD_PATHS
         return tuple(json.loads(record.read_text(encoding="utf-8"))) if record.is_file() else ()
 
 
 @dataclass(frozen=True)
-class Site:
+class Setup:
     """What all builds of one run share."""
 
     toolchain: Toolchain
@@ -64,17 +64,17 @@ class Site:
     jobs: int
     profile: Profile = QUICK
     native: Mapping[str, CacheEntry] = field(default_factory=dict)
-    """The same builds for this machine, where these are for another one."""
+    """The same recipes built for this machine, where these are for another one."""
 
     def profile_of(self, recipe: Recipe) -> Profile:
-        """A library has one way to be built; only the interpreter is trained."""
+        """A library is built in one way; only the interpreter is trained."""
         return self.profile if recipe.build == "cpython" else QUICK
 
 
-def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[CacheEntry], site: Site) -> str:
+def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[CacheEntry], setup: Setup) -> str:
     """The digest of everything that decides a build's bytes: declared facts, no code and no path.
 
-    So it is the same for each Python that the tool runs on, and a cache can be shared.
+    So it is the same whichever Python the tool runs on, and a cache can be shared.
     """
     facts = {key: value for key, value in asdict(recipe).items() if key not in ("source", "watch")}
     if not recipe.patches:
@@ -82,21 +82,21 @@ def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[CacheEntry], site
     inputs = {
         "recipe": {key: str(value) for key, value in sorted(facts.items())},
         "source": sha256,
-        "dependencies": sorted(built.key for built in (*dependencies, *native_of(recipe, site))),
-        "toolchain": site.toolchain.identity,
-        "profile": site.profile_of(recipe).name,
-        "epoch": site.epoch,
+        "dependencies": sorted(entry.key for entry in (*dependencies, *native_of(recipe, setup))),
+        "toolchain": setup.toolchain.identity,
+        "profile": setup.profile_of(recipe).name,
+        "epoch": setup.epoch,
         "revisions": [steps.REVISIONS[name] for name in ("every build", recipe.build)],
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def native_of(recipe: Recipe, site: Site) -> tuple[CacheEntry, ...]:
+def native_of(recipe: Recipe, setup: Setup) -> tuple[CacheEntry, ...]:
     """What this machine must be able to run to cross-build a recipe: CPython wants itself (PEP 720)."""
-    if recipe.build != "cpython" or recipe.name not in site.native:
+    if recipe.build != "cpython" or recipe.name not in setup.native:
         return ()
-    built = site.native[recipe.name]
-    return (*_closure(built.recipe, site.native), built)
+    entry = setup.native[recipe.name]
+    return (*_closure(entry.recipe, setup.native), entry)
 
 
 def _step(recipe: Recipe) -> Callable[[steps.Workshop], None]:
@@ -106,121 +106,121 @@ def _step(recipe: Recipe) -> Callable[[steps.Workshop], None]:
 def build_all(
     recipes: tuple[Recipe, ...],
     fetch: Callable[[Recipe], FetchedSource],
-    site: Site,
+    setup: Setup,
 ) -> dict[str, CacheEntry]:
-    """Build recipes in dependency order, independent ones side by side.
+    """Build recipes in dependency order, independent ones in parallel.
 
     Args:
         recipes: dependencies before those that need them.
         fetch: gives a recipe's source archive.
-        site: toolchain, cache, progress.
+        setup: toolchain, cache, progress.
 
     Returns:
-        Each recipe's name and its finished build.
+        The cache entry of each recipe, by its name.
 
     Raises:
         BuildError: one failed; those that ran beside it are ended.
     """
-    done: dict[str, CacheEntry] = {}
+    entries: dict[str, CacheEntry] = {}
     names = {recipe.name for recipe in recipes}
     waiting = list(recipes)
-    with concurrent.futures.ThreadPoolExecutor(max(1, min(2, site.jobs))) as pool:
+    with concurrent.futures.ThreadPoolExecutor(max(1, min(2, setup.jobs))) as pool:
         running: dict[concurrent.futures.Future[CacheEntry], Recipe] = {}
         try:
             while waiting or running:
-                for recipe in [r for r in waiting if {*r.needs} & names <= done.keys()]:
+                for recipe in [r for r in waiting if {*r.needs} & names <= entries.keys()]:
                     waiting.remove(recipe)
-                    needed = _closure(recipe, done)
-                    running[pool.submit(_fetch_and_build, recipe, fetch, needed, site)] = recipe
+                    needed = _closure(recipe, entries)
+                    running[pool.submit(_fetch_and_build, recipe, fetch, needed, setup)] = recipe
                 finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
                 for future in finished:
-                    done[running.pop(future).name] = future.result()
+                    entries[running.pop(future).name] = future.result()
         except BaseException:
             process.terminate_all()
             pool.shutdown(cancel_futures=True)
             process.allow_start()
             raise
-    return done
+    return entries
 
 
-def _closure(recipe: Recipe, done: Mapping[str, CacheEntry]) -> tuple[CacheEntry, ...]:
-    """Everything a recipe needs, also what its needs need, in a fixed order."""
-    found: dict[str, CacheEntry] = {}
+def _closure(recipe: Recipe, entries: Mapping[str, CacheEntry]) -> tuple[CacheEntry, ...]:
+    """Everything a recipe needs, directly or through others, in a fixed order."""
+    closure: dict[str, CacheEntry] = {}
     for name in recipe.needs:
-        if name in done:
-            for built in (*_closure(done[name].recipe, done), done[name]):
-                found.setdefault(built.recipe.name, built)
-    return tuple(found.values())
+        if name in entries:
+            for entry in (*_closure(entries[name].recipe, entries), entries[name]):
+                closure.setdefault(entry.recipe.name, entry)
+    return tuple(closure.values())
 
 
 def _fetch_and_build(
     recipe: Recipe,
     fetch: Callable[[Recipe], FetchedSource],
     needed: tuple[CacheEntry, ...],
-    site: Site,
+    setup: Setup,
 ) -> CacheEntry:
     source = fetch(recipe)
-    key = key_of(recipe, source.sha256, needed, site)
+    key = key_of(recipe, source.sha256, needed, setup)
     label = f"{recipe.title}-{key[:16]}"
-    built = CacheEntry(recipe, source, key, site.cache / "builds" / label)
-    if built.folder.is_dir():
-        return built
+    entry = CacheEntry(recipe, source, key, setup.cache / "builds" / label)
+    if entry.folder.is_dir():
+        return entry
     try:
         for name in ("builds", "logs", "locks", "work"):
-            (site.cache / name).mkdir(parents=True, exist_ok=True)
-        with FileLock(site.cache / "locks" / f"{label}.lock"):
-            if not built.folder.is_dir():
-                _build(built, needed, site)
+            (setup.cache / name).mkdir(parents=True, exist_ok=True)
+        with FileLock(setup.cache / "locks" / f"{label}.lock"):
+            if not entry.folder.is_dir():
+                _build(entry, needed, setup)
     except OSError as error:
         raise OutputError(
-            f"{site.cache}: cannot write the build of {recipe.name}: {error.strerror or error}",
+            f"{setup.cache}: cannot write the build of {recipe.name}: {error.strerror or error}",
             remedy="free some room or name another folder with --cache-dir",
         ) from None
-    return built
+    return entry
 
 
-def _build(built: CacheEntry, needed: tuple[CacheEntry, ...], site: Site) -> None:
-    recipe, label = built.recipe, built.folder.name
-    log = site.cache / "logs" / f"{label}.log"
+def _build(entry: CacheEntry, needed: tuple[CacheEntry, ...], setup: Setup) -> None:
+    recipe, label = entry.recipe, entry.folder.name
+    log = setup.cache / "logs" / f"{label}.log"
     log.unlink(missing_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"{recipe.title}-", dir=site.cache / "work"))
+    work = Path(tempfile.mkdtemp(prefix=f"{recipe.title}-", dir=setup.cache / "work"))
     try:
-        with site.reporter.step(f"build {recipe.title}") as step:
-            native = native_of(recipe, site)
+        with setup.reporter.step(f"build {recipe.title}") as step:
+            native = native_of(recipe, setup)
             shop = steps.Workshop(
                 recipe=recipe,
-                toolchain=site.toolchain,
-                source=_root(unpack_source(built.source.path, work / "source"), recipe),
+                toolchain=setup.toolchain,
+                source=_source_folder(unpack_source(entry.source.path, work / "source"), recipe),
                 dependencies=stage(needed, work / "deps"),
                 destination=work / "out",
                 log=log,
                 step=step,
-                jobs=site.jobs,
-                epoch=site.epoch,
-                profile=site.profile_of(recipe),
+                jobs=setup.jobs,
+                epoch=setup.epoch,
+                profile=setup.profile_of(recipe),
                 native=stage(native, work / "native") if native else None,
             )
             _patch(shop.source, recipe)
             _step(recipe)(shop)
             _tidy(shop)
-        paths = json.dumps([str(site.cache), *site.toolchain.folders])
+        paths = json.dumps([str(setup.cache), *setup.toolchain.folders])
         (work / "out" / _BUILD_PATHS).write_text(paths, encoding="utf-8")
-        (work / "out").replace(built.folder)
+        (work / "out").replace(entry.folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _root(top: Path, recipe: Recipe) -> Path:
+def _source_folder(top: Path, recipe: Recipe) -> Path:
     """The folder that is built: some archives (git's of expat) keep it below their top."""
     nested = top / recipe.folder
     return nested if nested.is_dir() else top
 
 
 def _patch(source: Path, recipe: Recipe) -> None:
-    """Change what a release's patches say.
+    """Apply a release's patches.
 
     Raises:
-        RecipeError: the text to be replaced does not stand there exactly once.
+        RecipeError: the text to be replaced is not there exactly once.
     """
     for patch in recipe.patches:
         path = source / patch.file
@@ -229,8 +229,8 @@ def _patch(source: Path, recipe: Recipe) -> None:
             if text.count(old) != 1:
                 raise RecipeError(
                     f"{patch.name}.toml: replace[{number}].old: "
-                    f"stands {text.count(old)} times in {patch.file} of {recipe.title}",
-                    remedy="see what has become of it in this release; then change the patch or its versions",
+                    f"is found {text.count(old)} times in {patch.file} of {recipe.title}",
+                    remedy="see what it became in this release; then change the patch or its versions",
                 )
             text = text.replace(old, new)
         path.write_text(text, encoding="utf-8")
@@ -254,16 +254,16 @@ def stage(needed: Iterable[CacheEntry], folder: Path) -> Path:
     """Merge what was installed by several builds into one ``include/`` and ``lib/``."""
     for name in ("include", "lib"):
         (folder / name).mkdir(parents=True)
-    for built in needed:
-        shutil.copytree(built.prefix, folder, symlinks=True, dirs_exist_ok=True)
+    for entry in needed:
+        shutil.copytree(entry.prefix, folder, symlinks=True, dirs_exist_ok=True)
     return folder
 
 
 def unpack_source(archive: Path, folder: Path) -> Path:
-    """Unpack a source archive (its hash is known) and return its one top folder.
+    """Unpack a source archive (its hash was checked) and return its one top folder.
 
     Raises:
-        BuildError: it has not exactly one top folder.
+        BuildError: it does not have exactly one top folder.
     """
     with tarfile.open(archive) as tar:
         if hasattr(tarfile, "data_filter"):

@@ -12,7 +12,7 @@ from manypython.compile.sources import FetchedSource, fetch
 from manypython.compile.toolchains.zig import zig_folder
 from manypython.model.target import Target
 from manypython.model.tree import Tree
-from manypython.recipes.cross import crossed
+from manypython.recipes.cross import cross_recipe
 from manypython.recipes.model import Recipe
 from manypython.run import Run
 
@@ -27,8 +27,8 @@ class Origins:
 
 
 @dataclass(frozen=True)
-class Built:
-    """What building leaves: every library and the interpreter, and what built them."""
+class Compilation:
+    """The libraries and the interpreter, compiled, and what compiled them."""
 
     entries: dict[str, CacheEntry]
     """By the recipe's name, the interpreter last."""
@@ -44,7 +44,7 @@ class Built:
 
     @property
     def compiling(self) -> Tree | None:
-        """An interpreter of the same version that this machine runs; None: its own."""
+        """An interpreter of the same version that runs here, to compile bytecode; None: its own."""
         return _last(self.native) if self.native else None
 
     @property
@@ -58,8 +58,8 @@ class Built:
         Args:
             cache: folder of the cache here.
         """
-        there = (path for entry in self.entries.values() for path in entry.build_paths)
-        return tuple(dict.fromkeys((str(cache), str(zig_folder()), *there)))
+        foreign = (path for entry in self.entries.values() for path in entry.build_paths)
+        return tuple(dict.fromkeys((str(cache), str(zig_folder()), *foreign)))
 
 
 def _last(entries: dict[str, CacheEntry]) -> Tree:
@@ -74,19 +74,19 @@ def build(  # noqa: PLR0913  (what, for what, how, and with what)
     *,
     origins: Origins,
     epoch: int,
-) -> Built:
+) -> Compilation:
     """Fetch and build recipes, or take them from the cache.
 
     Args:
         recipes: dependencies first, the interpreter last.
-        target: what ``buildable`` said.
+        target: what ``buildable`` returned.
         method: how they are built.
         run: cache, progress, jobs.
         origins: of the sources.
         epoch: ``SOURCE_DATE_EPOCH``, seconds.
 
     Raises:
-        SourceError: a source cannot be had.
+        SourceError: a source cannot be obtained.
         BuildError: a build failed.
     """
 
@@ -95,15 +95,15 @@ def build(  # noqa: PLR0913  (what, for what, how, and with what)
             recipe, run.cache, reporter=run.reporter, source_dir=origins.source_dir, offline=origins.offline
         )
 
-    with method.compiler.opened(
+    with method.compiler.toolchain(
         target, cache=run.cache, offline=origins.offline, reporter=run.reporter
     ) as toolchain:
-        site = builder.Site(toolchain, run.cache, epoch, run.reporter, run.jobs, method.profile)
+        setup = builder.Setup(toolchain, run.cache, epoch, run.reporter, run.jobs, method.profile)
         native: dict[str, CacheEntry] = {}
         if toolchain.native is not None:
-            native = builder.build_all(recipes, get, replace(site, toolchain=toolchain.native))
-            site = replace(site, native=native)
-            recipes = tuple(crossed(each, target) for each in recipes)
-        entries = builder.build_all(recipes, get, site)
+            native = builder.build_all(recipes, get, replace(setup, toolchain=toolchain.native))
+            setup = replace(setup, native=native)
+            recipes = tuple(cross_recipe(recipe, target) for recipe in recipes)
+        entries = builder.build_all(recipes, get, setup)
     in_order = {recipe.name: entries[recipe.name] for recipe in recipes}
-    return Built(in_order, f"{toolchain.title}, {method.profile.name}", native)
+    return Compilation(in_order, f"{toolchain.title}, {method.profile.name}", native)

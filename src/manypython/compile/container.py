@@ -1,4 +1,4 @@
-"""A container to build in. manypython stays outside: it sends in one command after the other.
+"""A container to build in. manypython stays outside and sends in one command after another.
 
 So the host needs an engine and nothing else, the image needs a compiler and no Python, and
 every stage after the build is the same code on the same tree. The cache folder is mounted
@@ -44,7 +44,7 @@ sha256sum </etc/manypython-packages | cut -d' ' -f1
 
 
 @contextlib.contextmanager
-def started(  # noqa: PLR0913  (each is an option of its own)
+def running_container(  # noqa: PLR0913  (each is an option of its own)
     image: Image,
     architecture: Architecture,
     *,
@@ -63,10 +63,10 @@ def started(  # noqa: PLR0913  (each is an option of its own)
         engine: which engine; None: the first that works of docker, podman and buildah.
         base: another base than the pinned one, e.g. of a local registry.
         offline: do not build the image, it must be there.
-        reporter: told what happens.
+        reporter: shows what happens.
 
     Raises:
-        ContainerError: there is no engine, none works, or the image cannot be had.
+        ContainerError: there is no engine, none works, or the image is not to be had.
         UsageError: the image has no base for this machine.
         BuildError: the Dockerfile failed.
     """
@@ -78,21 +78,21 @@ def started(  # noqa: PLR0913  (each is an option of its own)
     with contextlib.ExitStack() as stack:
         for candidate in candidates:
             try:
-                found = _ready(candidate, image, base, cache, stack, offline=offline, reporter=reporter)
+                running = _ready(candidate, image, base, cache, stack, offline=offline, reporter=reporter)
                 break
             except ContainerError as error:
                 if len(candidates) == 1:
                     raise
                 failures.append(f"  {error.message}")
-                reporter.note(f"{error.message}: another engine is looked for")
+                reporter.note(f"{error.message}: trying another engine")
         else:
             raise ContainerError(
                 "no container engine works here:\n" + "\n".join(failures),
                 remedy="start the docker daemon and be in its group, or install podman or buildah; "
                 "--engine names the one to use",
             )
-        _insist_libc(image, base, found[1])
-        yield found
+        _insist_libc(image, base, running[1])
+        yield running
 
 
 def _ready(  # noqa: PLR0913
@@ -112,7 +112,7 @@ def _ready(  # noqa: PLR0913
         BuildError: the image could not be built.
     """
     ask(engine, (engine, "info"))
-    tag = image.built_tag(base)
+    tag = image.local_tag(base)
     if process.run(present(engine, tag), check=False).returncode != 0:
         if offline:
             raise ContainerError(
@@ -142,7 +142,7 @@ def _build(engine: Engine, image: Image, base: str, log: Path, reporter: Reporte
         Path(name, "Dockerfile").write_text(image.dockerfile)
         log.write_text(f"{base}\n")
         try:
-            argv = build(engine, base, image.built_tag(base), Path(name))
+            argv = build(engine, base, image.local_tag(base), Path(name))
             process.run(argv, log=log, on_line=step.line)
         except process.ProgramError as error:
             if re.search(r"(?i)(running|creating) container", error.result.output):
@@ -166,15 +166,15 @@ def _sweep() -> None:
 
 
 def _insist_libc(image: Image, base: str, inside: Inside) -> None:
-    """See that the base is as old as the image's name says.
+    """Insist that the base is as old as the image's name says.
 
     Raises:
         ContainerError: its glibc is newer.
     """
     if image.libc is not LibcFamily.GLIBC:
         return
-    found = tuple(int(part) for part in re.findall(r"\d+", inside.libc)[:2])
-    if found > image.floor:
+    version = tuple(int(part) for part in re.findall(r"\d+", inside.libc)[:2])
+    if version > image.floor:
         raise ContainerError(
             f"{base}: has {inside.libc}, which is newer than {image.name} promises",
             remedy="name an older base with --base, or a newer image with --in",

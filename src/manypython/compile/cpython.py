@@ -1,4 +1,4 @@
-"""CPython's own build: configure, make, install, and no extension module silently missing."""
+"""CPython's own build: configure, make, install, and with no extension module silently missing."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def build(shop: Workshop) -> None:
     """Build and install CPython below ``shop.destination``.
 
     Build-only flags travel in ``*_NODIST``, so that they stay out of what
-    ``sysconfig`` tells users. The libraries are shared and not in any place the
-    dynamic loader knows, hence ``LD_LIBRARY_PATH``: make runs the new interpreter, and
+    ``sysconfig`` tells users. The libraries are shared and not in any folder that the
+    dynamic linker searches, hence ``LD_LIBRARY_PATH``: make runs the new interpreter, and
     GNU ld looks there for what a library needs in its turn (libedit: ncurses).
 
     Raises:
@@ -88,7 +88,7 @@ def build(shop: Workshop) -> None:
 
 
 def _libpython(shop: Workshop, settings: dict[str, str]) -> None:
-    """Link ``libpython3.13.so.1.0`` for those who embed (PyInstaller, mod_wsgi); ours links statically.
+    """Link ``libpython3.13.so.1.0`` for embedding (PyInstaller, mod_wsgi); ours is linked statically.
 
     CPython's Makefile has the rule in any case, and only the file's name follows ``--enable-shared``.
     """
@@ -103,31 +103,31 @@ def _libpython(shop: Workshop, settings: dict[str, str]) -> None:
 
 
 def _insist_trained(shop: Workshop) -> None:
-    """See that profiles were written and read.
+    """Insist that profiles were written and read.
 
     configure chooses the flags by the basename of ``$CC``; with a wrong one they are empty,
-    the training runs, make succeeds, and nothing came of it.
+    the training runs, make succeeds, and the training has no effect.
     """
     profile = (shop.source / _TRAINED).with_suffix(shop.toolchain.training)
     makefile = (shop.source / "Makefile").read_text(encoding="utf-8")
     flags = re.search(r"^PGO_PROF_USE_FLAG=[ \t]*(\S+)", makefile, re.MULTILINE)
-    compiled = _compiled(shop)
+    command = _compile_command(shop)
     _insist(
         shop,
         {
             f"no profile {profile.name} was written": not (profile.is_file() and profile.stat().st_size),
             "the Makefile has no PGO_PROF_USE_FLAG": flags is None,
-            f"{_TRAINED} was not compiled with its profile": not (flags and flags[1] in compiled),
+            f"{_TRAINED} was not compiled with its profile": not (flags and flags[1] in command),
         },
     )
 
 
 def _insist_optimised(shop: Workshop) -> None:
-    """See that files were compiled to be optimised together."""
-    _insist(shop, {f"{_TRAINED} was not compiled for LTO": "-flto" not in _compiled(shop)})
+    """Insist that files were compiled for link-time optimisation."""
+    _insist(shop, {f"{_TRAINED} was not compiled for LTO": "-flto" not in _compile_command(shop)})
 
 
-def _compiled(shop: Workshop) -> str:
+def _compile_command(shop: Workshop) -> str:
     """The last command that compiled the file whose training matters most; empty where none did."""
     lines = shop.log.read_text(errors="replace").splitlines()
     return next((line for line in reversed(lines) if line.endswith(_TRAINED) and " -c " in line), "")
@@ -138,13 +138,13 @@ def _insist(shop: Workshop, facts: dict[str, bool]) -> None:
         raise BuildError(
             f"building {shop.recipe.title}: the {shop.profile.name} profile had no effect: "
             + "; ".join(wrong),
-            remedy="see what the log says of the training (`-m test --pgo`)",
+            remedy="see what the log says about the training (`-m test --pgo`)",
             log=shop.log,
         )
 
 
 def _take_pip(shop: Workshop, native: Path) -> None:
-    """Copy pip from the native twin, whose own found itself installed and so installed nothing.
+    """Copy pip from the native build: ensurepip found pip installed there, and so installed nothing here.
 
     It is the same for every machine.
     """
@@ -159,21 +159,21 @@ def _take_pip(shop: Workshop, native: Path) -> None:
 
 
 def _check_answers(shop: Workshop, native: Path) -> None:
-    """See that what configure guessed of a machine it could not ask is what a native build found.
+    """Insist that configure guessed of a machine that it could not try what a native build found.
 
     Raises:
         BuildError: names each macro of ``pyconfig.h`` that differs for no reason we know.
     """
     prefix = shop.destination / NEUTRAL_PREFIX.strip("/")
     header = Path("include", Tree.open(prefix).name, "pyconfig.h")
-    guessed, found = (_macros((place / header).read_text()) for place in (prefix, native))
-    odd = {name for name in {*guessed, *found} if guessed.get(name) != found.get(name)}
+    guessed, measured = (_macros((place / header).read_text()) for place in (prefix, native))
+    odd = {name for name in {*guessed, *measured} if guessed.get(name) != measured.get(name)}
     if wrong := sorted(odd - expected_differences(shop.toolchain.target.architecture)):
-        facts = "\n".join(f"  {name}: {guessed.get(name)}, native {found.get(name)}" for name in wrong)
+        facts = "\n".join(f"  {name}: {guessed.get(name)}, native {measured.get(name)}" for name in wrong)
         raise BuildError(
             f"cross-building {shop.recipe.title}: configure guessed what a native build found otherwise:\n"
             + facts,
-            remedy="recipes/cross.toml wants the answer, or why the two differ",
+            remedy="add to recipes/cross.toml the answer, or why the two differ",
             log=shop.log,
         )
 
@@ -197,13 +197,13 @@ def _check_modules(shop: Workshop) -> None:
 
 
 def _reason(log: Path, config_log: Path, name: str) -> str:
-    """What configure and the compiler said of one extension module."""
-    said = re.search(
+    """What configure and the compiler print about one extension module."""
+    line = re.search(
         rf"^checking for stdlib extension module {name}\.\.\. .*$",
         log.read_text(errors="replace"),
         re.MULTILINE,
     )
-    lines = [said.group()] if said else [f"configure does not know {name}"]
+    lines = [line.group()] if line else [f"configure does not know {name}"]
     for path, pattern in (
         (log, rf"(?:{name}|_{name}).*(?:error|undefined|failed|not found)"),
         (config_log, rf"{name.strip('_')}.*(?:error|not found)"),

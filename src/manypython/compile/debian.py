@@ -21,15 +21,15 @@ _DEB822 = re.compile(r"^URIs:\s*(.+)$", re.MULTILINE | re.IGNORECASE)
 
 def mirrors(apt: Path = _APT) -> tuple[str, ...]:
     """The Debian mirrors to ask, from the environment or the host's apt configuration."""
-    if named := os.environ.get(ENVIRONMENT):
-        return (named.rstrip("/"),)
+    if address := os.environ.get(ENVIRONMENT):
+        return (address.rstrip("/"),)
     files = [apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))]
-    found: dict[str, None] = {}
+    urls: dict[str, None] = {}
     for file in files:
         if file.suffix in (".list", ".sources") and file.is_file():
             for url in read_mirrors(file.read_text(errors="replace")):
-                found.setdefault(url)
-    return tuple(found)
+                urls.setdefault(url)
+    return tuple(urls)
 
 
 def read_mirrors(text: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from manypython.model.errors import ContainerError
 
 
 class Engine(StrEnum):
-    """What starts containers, in the order it is looked for."""
+    """A program that starts containers, in the order in which they are tried."""
 
     DOCKER = "docker"
     PODMAN = "podman"
@@ -38,7 +38,7 @@ class Container:
         """The command that starts it.
 
         Under docker and podman its main process waits for the end of our standard
-        input: when we are gone, however that came, so is the container.
+        input: when we are gone, for whatever reason, so is the container.
         """
         if self.engine is Engine.BUILDAH:
             return (self.engine, "from", "--pull-never", "--name", self.name, self.image)
@@ -77,14 +77,14 @@ class Container:
 
 @dataclass(frozen=True)
 class Inside:
-    """What an image was found to hold."""
+    """What is in an image."""
 
     compiler: str
     """GCC's version."""
     libc: str
     """``glibc 2.31``; empty where ``getconf`` does not say (musl)."""
     packages: str
-    """sha256 of the list of its packages with their versions: two images with the same are the same."""
+    """sha256 of the list of its packages with their versions: images with the same packages are the same."""
     path: str
     loader_path: str
     """``LD_LIBRARY_PATH`` of the image: pypa's compilers want it."""
@@ -98,14 +98,14 @@ def candidate_engines(
     Raises:
         ContainerError: the one asked for, or every one, is missing.
     """
-    wanted = tuple(Engine) if engine is None else (engine,)
-    found = tuple(each for each in wanted if which(each))
-    if not found:
+    candidates = tuple(Engine) if engine is None else (engine,)
+    engines = tuple(candidate for candidate in candidates if which(candidate))
+    if not engines:
         raise ContainerError(
-            f"no container engine: {', '.join(wanted)} not found on PATH",
+            f"no container engine: {', '.join(candidates)} not found on PATH",
             remedy="install one, e.g.: apt-get install -y buildah   (Fedora, RHEL: dnf install -y buildah)",
         )
-    return found
+    return engines
 
 
 def present(engine: Engine, tag: str) -> tuple[str, ...]:
@@ -147,7 +147,7 @@ def last_line(error: process.ProgramError) -> str:
 
 
 def user_inside(engine: Engine) -> str:
-    """Who a command inside must be for its files to be the caller's."""
+    """The user a command inside must run as for its files to be the caller's."""
     if engine is not Engine.DOCKER or os.geteuid() == 0:
         return ""
     rootless = "rootless" in ask(engine, (engine, "info", "--format", "{{.SecurityOptions}}"))
@@ -155,6 +155,6 @@ def user_inside(engine: Engine) -> str:
 
 
 def without_network() -> tuple[str, ...]:
-    """Buildah knows no ``--network none`` under chroot isolation: it is started without one."""
+    """Buildah has no ``--network none`` under chroot isolation, so it is started without a network."""
     rootless = () if os.geteuid() == 0 else (Engine.BUILDAH, "unshare", "--")
     return (*rootless, "unshare", "--net", "--")

@@ -35,7 +35,7 @@ class Image:
     """The Dockerfile's text; its only argument is ``BASE``."""
 
     def target(self, architecture: Architecture) -> Target:
-        """What a build in this image is for."""
+        """The target of a build in this image."""
         return Target(architecture, self.libc, self.floor)
 
     def base(self, architecture: Architecture) -> str:
@@ -44,16 +44,16 @@ class Image:
         Raises:
             UsageError: there is none for this machine.
         """
-        for known, digest in self.digests:
-            if known is architecture:
+        for machine, digest in self.digests:
+            if machine is architecture:
                 return f"{repository(self.tag, architecture)}@{digest}"
         raise UsageError(
             f"image {self.name} has no base for {architecture}",
             remedy="name one with --base, or take another image",
         )
 
-    def built_tag(self, base: str) -> str:
-        """The name of the finished image: another base or Dockerfile gives another name."""
+    def local_tag(self, base: str) -> str:
+        """The name of the finished image: a different base or Dockerfile gives a different name."""
         digest = hashlib.sha256(f"{base}\n{self.dockerfile}".encode()).hexdigest()[:12]
         return f"localhost/manypython/{self.name}:{digest}"
 
@@ -78,7 +78,7 @@ def read_image(name: str, data: dict[str, Any]) -> Image:
     """One table of ``images.toml``.
 
     Raises:
-        RecipeError: an unknown key, a name that is no policy, or a digest that is none.
+        RecipeError: an unknown key, a name that is no policy, or a malformed digest.
     """
     table = Table(DATA, f"{name}.", data, RecipeError)
     match = _NAME.fullmatch(name)
@@ -94,7 +94,7 @@ def read_image(name: str, data: dict[str, Any]) -> Image:
             if not _DIGEST.fullmatch(digest):
                 raise table.error(architecture, f"{digest!r} is no sha256 digest")
             digests.append((architecture, digest))
-    table.done()
+    table.insist_empty()
     floor = (int(match["major"]), int(match["minor"]))
     return Image(name, LibcFamily(match["family"]), floor, tag, tuple(digests), _dockerfile(name))
 

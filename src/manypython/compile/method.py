@@ -22,10 +22,10 @@ class Method:
 
 
 def buildable(target: Target | None, method: Method, policies: Collection[str]) -> Target:
-    """What a build is for. What cannot be built here is refused before its libraries are.
+    """The target of a build. What cannot be built here is refused before any library is built.
 
     Args:
-        target: the one asked for; None: the lowest this method can reach.
+        target: the one asked for; None: the lowest that this method can reach.
         method: how it is built.
         policies: the platform tags that an audit knows.
 
@@ -47,24 +47,24 @@ def buildable(target: Target | None, method: Method, policies: Collection[str]) 
             f"what {compiler.title} makes cannot be proved on this machine, which has glibc {_dotted(here)}",
             remedy="take an image with an older glibc, or a newer machine",
         )
-    wanted = target or lowest
-    if wanted.level > 1 or wanted.linkage:
+    goal = target or lowest
+    if goal.level > 1 or goal.linkage:
         raise UsageError(
-            f"{wanted} cannot be made yet", remedy="give a target without a level or linkage of its own"
+            f"{goal} cannot be made yet", remedy="give a target without a level or linkage of its own"
         )
-    possible = wanted.platform_tag in policies if compiler.crosses else wanted.runs_here
-    if wanted.libc is not lowest.libc or not possible:
+    possible = goal.platform_tag in policies if compiler.crosses else goal.runs_here
+    if goal.libc is not lowest.libc or not possible:
         raise UsageError(
-            f"{wanted} cannot be built on this machine",
+            f"{goal} cannot be built on this machine",
             remedy="give a manylinux policy from 2_17 on, for this machine's own architecture "
             f"unless zig builds it, e.g. {DEFAULT_TARGET}",
         )
-    if wanted.floor < lowest.floor:
+    if goal.floor < lowest.floor:
         raise UsageError(
-            f"{compiler.title} builds for glibc {_dotted(lowest)} or newer, {wanted} wants an older one",
+            f"{compiler.title} builds for glibc {_dotted(lowest)} or newer, {goal} wants an older one",
             remedy=", ".join(filter(None, (f"take the target {lowest}", compiler.advice))),
         )
-    return wanted if compiler.promises else lowest
+    return goal if compiler.promises else lowest
 
 
 def _dotted(target: Target) -> str:

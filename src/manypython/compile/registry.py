@@ -1,4 +1,4 @@
-"""What a registry has by a tag now: the digest of an image (OCI Distribution Specification 1.1)."""
+"""The digest of the image that a tag stands for now (OCI Distribution Specification 1.1)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNAUTHORIZED = 401
 
 
 def registry_digest(tag: str) -> str:
-    """The digest a tag stands for, by the registry's own interface.
+    """The digest that a tag stands for, asked of the registry itself.
 
     Source: OCI Distribution Specification 1.1, "Checking if content exists in the registry".
 
@@ -43,14 +43,14 @@ def registry_digest(tag: str) -> str:
     headers = {"Accept": _MANIFESTS}
     try:
         with answer(url, "HEAD", headers) as first:
-            status, found = first.status, first.headers
+            status, answer_headers = first.status, first.headers
         if status == _UNAUTHORIZED:
-            headers["Authorization"] = f"Bearer {_token(found.get('WWW-Authenticate', ''))}"
+            headers["Authorization"] = f"Bearer {_token(answer_headers.get('WWW-Authenticate', ''))}"
             with answer(url, "HEAD", headers) as second:
-                status, found = second.status, second.headers
+                status, answer_headers = second.status, second.headers
     except urllib3.exceptions.HTTPError as error:
         raise SourceError(f"{url}: {plain(error)}") from None
-    digest = found.get("Docker-Content-Digest", "")
+    digest = answer_headers.get("Docker-Content-Digest", "")
     if status != OK or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
         raise SourceError(f"{url}: answered {status} and no digest")
     return digest
@@ -58,18 +58,18 @@ def registry_digest(tag: str) -> str:
 
 def _token(challenge: str) -> str:
     """An anonymous token for the realm a registry names (RFC 6750, distribution's token protocol)."""
-    said = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-    realm = said.pop("realm", "")
-    query = "&".join(f"{key}={value}" for key, value in said.items() if key in ("service", "scope"))
-    answered = json.loads(page(f"{realm}?{query}"))
-    return str(answered.get("token") or answered.get("access_token") or "")
+    fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+    realm = fields.pop("realm", "")
+    query = "&".join(f"{key}={value}" for key, value in fields.items() if key in ("service", "scope"))
+    document = json.loads(page(f"{realm}?{query}"))
+    return str(document.get("token") or document.get("access_token") or "")
 
 
 def page(url: str) -> str:
-    """The text at an address; GitHub's interface is asked as the workflow that runs this, if it is one.
+    """The text at an address; GitHub's API is asked with the workflow's token, where there is one.
 
     Raises:
-        SourceError: it cannot be had.
+        SourceError: it cannot be fetched.
     """
     token = os.environ.get("GITHUB_TOKEN", "")
     private = token and url.startswith("https://api.github.com/")

@@ -1,4 +1,4 @@
-"""Source archives: had from the first origin that has the right bytes.
+"""Source archives, from the first origin that has the right bytes.
 
 Origins in order: the cache, ``--source-dir``, upstream, the Debian source package.
 A download is hashed while it is written beside its place and renamed into it only
@@ -30,12 +30,12 @@ _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _LONGEST_WAIT = 60.0
 """Seconds that a server may ask to wait (``Retry-After``)."""
 _unreachable: set[str] = set()
-"""Hosts whose name did not resolve or that refused: asked once per run."""
+"""Hosts whose name did not resolve or that refused: they are not asked again in this run."""
 
 
 @dataclass(frozen=True)
 class FetchedSource:
-    """An archive that is here and is what its recipe says."""
+    """An archive that is here and has the bytes that its recipe names."""
 
     path: Path
     sha256: str
@@ -77,24 +77,24 @@ def fetch(
     try:
         (cache / "locks").mkdir(parents=True, exist_ok=True)
         with FileLock(cache / "locks" / f"source-{recipe.source.sha256[:16]}.lock"):
-            found = search.cached() or search.folder(source_dir) or search.network(offline=offline)
+            source = search.cached() or search.folder(source_dir) or search.network(offline=offline)
     except OSError as error:
         raise OutputError(
             f"{cache}: cannot write {recipe.name}'s source: {error.strerror or error}",
             remedy="free some room or name another folder with --cache-dir",
         ) from None
-    if found is not None:
-        return found
-    wanted = search.candidates[0]
+    if source is not None:
+        return source
+    upstream = search.candidates[0]
     raise SourceError(
         f"the source of {recipe.title} cannot be had\n" + "\n".join(f"  {text}" for text in search.failures),
-        remedy=f"put {wanted.file} (sha256 {wanted.sha256}) into a folder and pass it with --source-dir",
+        remedy=f"put {upstream.file} (sha256 {upstream.sha256}) into a folder and pass it with --source-dir",
     )
 
 
 @dataclass(frozen=True)
 class _Search:
-    """One search for an archive, origin by origin; what did not work is written down."""
+    """One search for an archive, origin by origin; failures are collected."""
 
     recipe: Recipe
     cache: Path
@@ -163,7 +163,7 @@ class _Search:
         """Write an archive beside its place and move it there once it is known to be right.
 
         Raises:
-            urllib3.exceptions.HTTPError: the bytes that came are not the ones wanted.
+            urllib3.exceptions.HTTPError: the bytes are not those that were expected.
         """
         place = self.cache / "sources" / candidate.sha256 / candidate.file
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -183,7 +183,7 @@ class _Search:
 def answer(
     url: str, method: str = "GET", headers: dict[str, str] | None = None
 ) -> Iterator[urllib3.BaseHTTPResponse]:
-    """One answer of a server, for as long as the block runs; its body is not read yet.
+    """One answer of a server, open for as long as the block runs; its body is not read yet.
 
     Raises:
         urllib3.exceptions.HTTPError: there was none.
@@ -199,18 +199,18 @@ def _save(url: str, step: Step, path: Path) -> None:
         if response.status != 200:  # noqa: PLR2004
             raise urllib3.exceptions.HTTPError(f"answered {response.status} {response.reason}")
         total = int(response.headers.get("Content-Length", 0))
-        done = 0
+        received = 0
         with path.open("wb") as sink:
             for chunk in response.stream(_CHUNK):
                 sink.write(chunk)
-                done += len(chunk)
-                step.line(f"{done >> 20} of {total >> 20} MiB")
+                received += len(chunk)
+                step.line(f"{received >> 20} of {total >> 20} MiB")
 
 
 def _mismatch(path: Path, candidate: _Candidate) -> str:
-    """Why these are not the bytes wanted; empty when they are."""
+    """Why these are not the expected bytes; empty when they are."""
     size = path.stat().st_size
     if candidate.size and size < candidate.size:
         return f"truncated: {size} of {candidate.size} bytes"
-    found = sha256(path)
-    return "" if found == candidate.sha256 else f"wrong sha256: {found}, expected {candidate.sha256}"
+    digest = sha256(path)
+    return "" if digest == candidate.sha256 else f"wrong sha256: {digest}, expected {candidate.sha256}"

@@ -1,4 +1,4 @@
-"""The build systems, as functions: an unpacked source tree to an installed prefix.
+"""The build systems, as functions from an unpacked source tree to an installed prefix.
 
 They are few. Each gets a ``Workshop``, which knows folders, flags and how to run a
 program with its output in the log, and installs into ``workshop.destination``.
@@ -276,7 +276,7 @@ REVISIONS = {
     "cpython": 1,
     **dict.fromkeys(STEPS, 1),
 }
-"""The revision of each step's code, part of a build's key: raised where a change alters what is built.
+"""The revision of each step's code, part of a build's key: raise it where a change alters what is built.
 
-``tests/unit/build/test_revisions.py`` fails when a step's text has changed, and says what to do.
+``tests/unit/compile/test_revisions.py`` fails when a step's text has changed, and says what to do.
 """

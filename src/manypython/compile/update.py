@@ -1,7 +1,7 @@
 """Refresh what is pinned: recipes from upstream's own lists, image digests from their registries.
 
 ``nox -s update`` runs it. Everything is asked first; then the differences are shown and the
-files written. An upstream that does not answer is said, and its pin stays.
+files written. An upstream that does not answer is reported, and its pin stays.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Change:
-    """A file whose text is to be another one."""
+    """A file and its new text."""
 
     path: Path
     before: str
@@ -64,20 +64,20 @@ class Change:
 
 
 def releases(watch: Watch, page: str) -> tuple[Release, ...]:
-    """What a list holds, the newest first; pre-releases are left out."""
-    found = {}
+    """The releases in a list, newest first; pre-releases are left out."""
+    releases_by_version = {}
     for match in re.finditer(watch.release, page):
         version = Version(watch.version.format(**match.groupdict()))
         if not version.is_prerelease:
-            found[version] = Release(version, watch.url.format(**match.groupdict()))
-    return tuple(release for _, release in sorted(found.items(), reverse=True))
+            releases_by_version[version] = Release(version, watch.url.format(**match.groupdict()))
+    return tuple(release for _, release in sorted(releases_by_version.items(), reverse=True))
 
 
-def repinned(text: str, recipe: Recipe, release: Release, sha256: str, size: int) -> str:
+def repin(text: str, recipe: Recipe, release: Release, sha256: str, size: int) -> str:
     """A recipe's text for another release; comments and order stay.
 
-    Debian's archive of the same name stays an origin where its bytes are upstream's. One that
-    Debian packed itself has a hash that nobody knows yet, so it goes.
+    Debian's archive of the same name stays an origin where its bytes are upstream's. The hash of
+    one that Debian packed itself is not known yet, so it is dropped.
     """
     old, new = str(recipe.version), str(release.version)
     older, mark, text = text.rpartition("[[releases]]")  # a library has one, and no such mark
@@ -124,20 +124,20 @@ def update_recipe(path: Path) -> Change | None:
     else:
         return None
     sha256, size = measured
-    after = repinned(text, recipe, release, sha256, size)
+    after = repin(text, recipe, release, sha256, size)
     read_recipes(after, path.name)  # what is written can be read
     title = recipe.name.removesuffix(f"-{recipe.version}")
     return Change(path, text, after, f"{title} {recipe.version} -> {release.version} sha256 {sha256}")
 
 
 def update_images(path: Path) -> Change | None:
-    """Ask each registry what its tag stands for today.
+    """Ask each registry which image its tag stands for today.
 
     Raises:
         SourceError: a registry does not answer.
     """
     before = after = path.read_text(encoding="utf-8")
-    said = []
+    lines = []
     for name, table in tomllib.loads(before).items():
         image = read_image(name, table)
         for architecture, old in image.digests:
@@ -147,8 +147,8 @@ def update_images(path: Path) -> Change | None:
                 after = (
                     head + mark + rest.replace(f'{architecture} = "{old}"', f'{architecture} = "{new}"', 1)
                 )
-                said.append(f"{name} {architecture} -> {new}")
-    return Change(path, before, after, "\n".join(said)) if said else None
+                lines.append(f"{name} {architecture} -> {new}")
+    return Change(path, before, after, "\n".join(lines)) if lines else None
 
 
 def _tagged(image: Image, architecture: Architecture) -> str:
@@ -183,7 +183,7 @@ def ask(recipes: Path, images: Path, reporter: Reporter) -> tuple[list[Change], 
     Args:
         recipes: folder of recipes.
         images: ``images.toml``.
-        reporter: told what is asked.
+        reporter: shows what is asked.
 
     Returns:
         The changes, what did not answer, and how many did.
@@ -240,8 +240,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return SourceError.exit_code
     if changes and not arguments.dry_run:
         write(changes, recipes / _SERIES, datetime.now(UTC))
-    done = "to change" if arguments.dry_run else "changed"
-    print(f"{answered} asked, {len(silent)} silent, {len(changes)} files {done}")
+    verb = "to change" if arguments.dry_run else "changed"
+    print(f"{answered} asked, {len(silent)} silent, {len(changes)} files {verb}")
     return 0
 
 

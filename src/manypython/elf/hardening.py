@@ -10,7 +10,7 @@ from elftools.elf.constants import P_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_DT_FLAGS, ENUM_DT_FLAGS_1
 
-from manypython.elf.reading import opened
+from manypython.elf.reading import elf_file
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Hardening:
     """It has functions that guard their stack frame (``-fstack-protector``)."""
     code: int
     """Bytes of executable segments."""
-    wanted: frozenset[str]
+    undefined: frozenset[str]
     """Undefined symbols."""
     exported: frozenset[str]
     """Defined symbols that others can bind to."""
@@ -41,7 +41,7 @@ def hardening(path: Path) -> Hardening:
     Raises:
         AuditError: the file is broken.
     """
-    with opened(path) as elf:
+    with elf_file(path) as elf:
         return _hardening(elf)
 
 
@@ -62,7 +62,7 @@ def _hardening(elf: ELFFile) -> Hardening:
         for symbol in section.iter_symbols()  # type: ignore[attr-defined]
         if symbol.name
     ]
-    wanted = frozenset(symbol.name for symbol in symbols if symbol["st_shndx"] == "SHN_UNDEF")
+    undefined = frozenset(symbol.name for symbol in symbols if symbol["st_shndx"] == "SHN_UNDEF")
     return Hardening(
         relro=any(segment["p_type"] == "PT_GNU_RELRO" for segment in segments),
         bind_now=bool(
@@ -73,9 +73,9 @@ def _hardening(elf: ELFFile) -> Hardening:
         executable_stack=not stacks or any(segment["p_flags"] & P_FLAGS.PF_X for segment in stacks),
         text_relocations=bool(flags & ENUM_DT_FLAGS["DF_TEXTREL"]) or "DT_TEXTREL" in entries,
         writable_code=any(segment["p_flags"] & P_FLAGS.PF_W for segment in code),
-        canary=bool(wanted & _CANARY) or any(_GUARD.search(segment.data()) for segment in loaded),
+        canary=bool(undefined & _CANARY) or any(_GUARD.search(segment.data()) for segment in loaded),
         code=sum(segment["p_filesz"] for segment in code),
-        wanted=wanted,
+        undefined=undefined,
         exported=frozenset(
             symbol.name
             for symbol in symbols

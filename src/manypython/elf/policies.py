@@ -31,20 +31,20 @@ class Policies:
         return tuple(policy.name for policy in self.policies)
 
     def lowest_of(self, names: Iterable[str]) -> str:
-        """The tag that holds for all of these."""
+        """The lowest of these tags: the one that all of them meet."""
         priority = {policy.name: policy.priority for policy in self.policies}
         return min(names, key=lambda name: priority[name], default=self.strictest.name)
 
     def allows(self, policy: str, library: str, version: str) -> bool:
         """Whether a symbol version of a library is old enough for a policy."""
-        found = self.policies.get_policy_by_name(policy)
+        entry = self.policies.get_policy_by_name(policy)
         family, _, number = version.partition("_")
-        versions = found.symbol_versions.get(family)
+        versions = entry.symbol_versions.get(family)
         return versions is None or number in versions or library.startswith("ld-")
 
     def has(self, policy: str) -> bool:
         """Whether auditwheel knows a platform tag."""
-        return any(policy in (known.name, *known.aliases) for known in self.policies)
+        return any(policy in (entry.name, *entry.aliases) for entry in self.policies)
 
 
 def everywhere(libc: LibcFamily, soname: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the ELF files of a tree say, read by auditwheel's and pyelftools' parts."""
+"""What the ELF files of a tree contain, read with parts of auditwheel and pyelftools."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Linkage:
 
 @dataclass(frozen=True, kw_only=True)
 class ElfFile(Linkage):
-    """One ELF file of a tree, and what it asks of the system."""
+    """One ELF file of a tree, and what it needs from the system."""
 
     path: PurePosixPath
     versions: tuple[tuple[str, str], ...]
-    """Symbol versions it wants: (library, ``GLIBC_2.17``)."""
+    """Symbol versions it needs: (library, ``GLIBC_2.17``)."""
     policy: str
     """The lowest platform tag its symbol versions allow."""
     strippable: bool
@@ -81,11 +81,11 @@ def elf_paths(root: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[ELFFile]:
+def elf_file(path: Path) -> Iterator[ELFFile]:
     """One ELF file, for as long as the block reads it.
 
     Raises:
-        AuditError: it is broken; of a damaged file pyelftools raises whatever it stumbles over.
+        AuditError: it is broken; pyelftools raises all kinds of errors for a damaged file.
     """
     try:
         with path.open("rb") as file:
@@ -113,13 +113,13 @@ class Reader:
         self.root, self.policies = root, policies
 
     def read(self, path: Path) -> ElfFile:
-        """Read one file; what is found for its needs is said elsewhere (``loading``).
+        """Read one file; ``loading`` finds out what is loaded for its needs.
 
         Raises:
             AuditError: the file is broken.
-            CompanionError: it holds debug information alone.
+            CompanionError: it holds only debug information.
         """
-        with opened(path) as elf:
+        with elf_file(path) as elf:
             if _is_companion(elf):
                 raise CompanionError(f"{path}: is debug information, apart from its program")
             versions = tuple(sorted(set(elf_find_versioned_symbols(elf))))
@@ -128,20 +128,20 @@ class Reader:
                 for section in elf.iter_sections()
             )
             linked = _linkage(path)
-        wanted: dict[str, set[str]] = {}
+        versions_by_library: dict[str, set[str]] = {}
         for library, version in versions:
-            wanted.setdefault(library, set()).add(version)
+            versions_by_library.setdefault(library, set()).add(version)
         return ElfFile(
             **vars(linked),
             path=PurePosixPath(path.relative_to(self.root)),
             versions=versions,
-            policy=self.policies.policies.versioned_symbols_policy(wanted).name,
+            policy=self.policies.policies.versioned_symbols_policy(versions_by_library).name,
             strippable=strippable,
         )
 
 
 def _is_companion(elf: ELFFile) -> bool:
-    """Whether what the dynamic linker would read has a place in the file's table and no bytes."""
+    """Whether the section that the dynamic linker would read is in the file's table but has no bytes."""
     dynamic = elf.get_section_by_name(".dynamic")
     return dynamic is not None and bool(dynamic["sh_type"] == "SHT_NOBITS")
 
@@ -162,13 +162,13 @@ def _linkage(path: Path) -> Linkage:
             next(_tags(elf, tag), "") for tag in ("DT_SONAME", "DT_RPATH", "DT_RUNPATH")
         )
         needed = tuple(_tags(elf, "DT_NEEDED"))
-        named = str(elf["e_machine"]).removeprefix("EM_")
+        machine = str(elf["e_machine"]).removeprefix("EM_")
     alone = ldd(path, ldpaths={"conf": [], "env": [], "interp": []}, exclude=frozenset("*"))
-    return Linkage(_machine(alone) or named, soname, needed, rpath, runpath, alone.interpreter is not None)
+    return Linkage(_machine(alone) or machine, soname, needed, rpath, runpath, alone.interpreter is not None)
 
 
 def system_folders(libc: LibcFamily) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Where libraries are looked for whatever a file says: the environment's folders, then the system's.
+    """Where libraries are looked for besides rpaths: the environment's folders, then the system's.
 
     The environment is ``AUDITWHEEL_LD_LIBRARY_PATH`` and ``LD_LIBRARY_PATH``, as auditwheel has it.
 
@@ -182,13 +182,13 @@ def system_folders(libc: LibcFamily) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(paths["env"]), tuple(paths["conf"])
 
 
-def wanted_symbols(path: Path) -> tuple[Symbol, ...]:
+def undefined_symbols(path: Path) -> tuple[Symbol, ...]:
     """Every undefined symbol of a file that asks for a version.
 
     Raises:
         AuditError: the file is broken.
     """
-    with opened(path) as elf:
+    with elf_file(path) as elf:
         needs: dict[int, tuple[str, str]] = {}
         table, versions = None, None
         for section in elf.iter_sections():
@@ -201,13 +201,13 @@ def wanted_symbols(path: Path) -> tuple[Symbol, ...]:
                 table = section
         if table is None or versions is None:
             return ()
-        found = []
+        symbols = []
         for index, symbol in enumerate(table.iter_symbols()):
             number = versions.get_symbol(index)["ndx"]
             if symbol["st_shndx"] == "SHN_UNDEF" and number in needs:
                 library, version = needs[number]
-                found.append(Symbol(symbol.name, version, library))
-        return tuple(found)
+                symbols.append(Symbol(symbol.name, version, library))
+        return tuple(symbols)
 
 
 def _machine(tree: DynamicExecutable) -> str:

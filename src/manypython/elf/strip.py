@@ -41,21 +41,21 @@ def strip(data: bytes) -> bytes:
     stripping once.
     """
     try:
-        return _stripped(data)
+        return _drop_sections(data)
     except (struct.error, ValueError, IndexError):  # tables that lead nowhere, which no loader reads
         return data
 
 
-def _stripped(data: bytes) -> bytes:
+def _drop_sections(data: bytes) -> bytes:
     if data[:6] != b"\x7fELF\x02\x01" or len(data) < _HEADER.size:
         return data
     header = list(_HEADER.unpack_from(data))
     kind, programs, sections = header[1], header[10], header[12]
     if kind not in (2, 3) or not sections:
         return data
-    found = _read(data, offset=header[6], count=sections, names=header[13])
-    kept = [section for section in found if section.allocated]
-    if len(kept) + 2 >= len(found):  # the null section and .shstrtab are all there is besides
+    all_sections = _read(data, offset=header[6], count=sections, names=header[13])
+    sections_left = [section for section in all_sections if section.allocated]
+    if len(sections_left) + 2 >= len(all_sections):  # the null section and .shstrtab are all there is besides
         return data
     loaded = max(
         program[2] + program[5]
@@ -63,13 +63,13 @@ def _stripped(data: bytes) -> bytes:
             _PROGRAM.unpack_from(data, header[5] + index * _PROGRAM.size) for index in range(programs)
         )
     )
-    end = max([loaded, header[5] + programs * _PROGRAM.size, *(s.end for s in kept)])
+    end = max([loaded, header[5] + programs * _PROGRAM.size, *(s.end for s in sections_left)])
     moved = {old: new for new, old in enumerate(
-        [0, *(index for index, section in enumerate(found) if section.allocated)])}  # fmt: skip
-    table, names = _table(kept, moved, end)
+        [0, *(index for index, section in enumerate(all_sections) if section.allocated)])}  # fmt: skip
+    table, names = _table(sections_left, moved, end)
     body = data[:end] + names
     body += b"\0" * (-len(body) % 8)
-    header[6], header[12], header[13] = len(body), len(kept) + 2, len(kept) + 1
+    header[6], header[12], header[13] = len(body), len(sections_left) + 2, len(sections_left) + 1
     return _HEADER.pack(*header) + body[_HEADER.size :] + table
 
 
@@ -81,11 +81,11 @@ def _read(data: bytes, *, offset: int, count: int, names: int) -> list[_Section]
     ]
 
 
-def _table(kept: list[_Section], moved: dict[int, int], end: int) -> tuple[bytes, bytes]:
+def _table(sections_left: list[_Section], moved: dict[int, int], end: int) -> tuple[bytes, bytes]:
     """The new section header table and the names it refers to."""
     names = b"\0"
     rows = [bytes(_SECTION.size)]
-    for section in (*kept, _Section(b".shstrtab", (0, _STRTAB, 0, 0, end, 0, 0, 0, 1, 0))):
+    for section in (*sections_left, _Section(b".shstrtab", (0, _STRTAB, 0, 0, end, 0, 0, 0, 1, 0))):
         fields = list(section.fields)
         fields[0] = len(names)
         names += section.name + b"\0"

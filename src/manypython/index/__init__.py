@@ -1,1 +1,1 @@
-"""The index of a site: what it says of each build, and which one fits a machine or a reader."""
+"""The index of a site: what it says about each build, and which build fits a machine or a reader."""

@@ -1,7 +1,7 @@
-"""Which build a reader gets that cannot tell builds apart: no field for a floor, none for a build number.
+"""Which build to show a reader that cannot tell builds apart: without fields for floor or build number.
 
-Such a reader takes the newest version that it sees. So it must not see one that wants a newer C
-library than an older version does: on a machine between the two it would take what does not run.
+Such a reader takes the newest version that it sees. So it must not see one that needs a newer C
+library than an older version does: on a machine between the two it would take one that does not run.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Slot = tuple[Version, str, Architecture]
 _K = TypeVar("_K", bound=Hashable)
 
 
-def grouped(builds: Iterable[Build], key: Callable[[Build], _K]) -> dict[_K, list[Build]]:
-    """Builds that are one to a reader, in the order they have in the index."""
+def group(builds: Iterable[Build], key: Callable[[Build], _K]) -> dict[_K, list[Build]]:
+    """Builds grouped by what a reader can ask for, in the order of the index."""
     groups: dict[_K, list[Build]] = {}
     for build in builds:
         groups.setdefault(key(build), []).append(build)
@@ -54,10 +54,10 @@ def newest(builds: Iterable[Build]) -> Build:
 
 
 def _of_one_libc(builds: Iterable[Build]) -> list[Build]:
-    found = list(builds)
-    if len({build.target.libc for build in found}) > 1:
+    alike = list(builds)
+    if len({build.target.libc for build in alike}) > 1:
         raise ValueError("builds of several C libraries")
-    return found
+    return alike
 
 
 def everywhere(builds: Iterable[Build]) -> tuple[Build, ...]:
@@ -65,18 +65,18 @@ def everywhere(builds: Iterable[Build]) -> tuple[Build, ...]:
 
     A kind is what a reader can ask for: architecture, C library, micro-architecture level, variant.
     """
-    known = tuple(builds)
-    kinds = grouped(known, _kind)
+    every_build = tuple(builds)
+    kinds = group(every_build, _kind)
     lowest = {kind: widest(alike).target.floor for kind, alike in kinds.items()}
-    return tuple(build for build in known if build.target.floor == lowest[_kind(build)])
+    return tuple(build for build in every_build if build.target.floor == lowest[_kind(build)])
 
 
 def left_out(builds: Iterable[Build]) -> tuple[Build, ...]:
-    """Builds of versions that ``everywhere`` has not at all, the widest of each."""
-    known = tuple(builds)
-    there = {(_kind(build), build.version) for build in everywhere(known)}
-    groups = grouped(known, lambda build: (_kind(build), build.version))
-    return tuple(widest(alike) for key, alike in groups.items() if key not in there)
+    """Builds of versions that are not in ``everywhere`` at all, the widest of each."""
+    every_build = tuple(builds)
+    listed = {(_kind(build), build.version) for build in everywhere(every_build)}
+    groups = group(every_build, lambda build: (_kind(build), build.version))
+    return tuple(widest(alike) for key, alike in groups.items() if key not in listed)
 
 
 def _kind(build: Build) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def _kind(build: Build) -> tuple[str, ...]:
 
 
 def usual(builds: Iterable[Build]) -> Mapping[Slot, Build]:
-    """For each version, variant and architecture its build that runs everywhere, newest version first.
+    """For each version, variant and architecture the build that runs everywhere, newest version first.
 
     Of glibc and of the lowest micro-architecture level: what any machine of that architecture runs.
     """
@@ -92,7 +92,7 @@ def usual(builds: Iterable[Build]) -> Mapping[Slot, Build]:
 
 
 def on_glibc(builds: Iterable[Build], version: tuple[int, int]) -> Mapping[Slot, Build]:
-    """The same of all that runs on machines with this glibc, for a reader that is on no others."""
+    """The same for machines with this glibc, for a reader that runs nowhere else."""
     return {
         slot: widest(fit)
         for slot, alike in of_glibc(builds).items()
@@ -103,7 +103,7 @@ def on_glibc(builds: Iterable[Build], version: tuple[int, int]) -> Mapping[Slot,
 def of_glibc(builds: Iterable[Build]) -> Mapping[Slot, list[Build]]:
     """Builds of glibc and of the lowest micro-architecture level, by what most readers can ask for."""
     fit = [build for build in builds if build.target.libc is LibcFamily.GLIBC and build.target.level == 1]
-    return grouped(fit, lambda b: (b.version, b.variant, b.target.architecture))
+    return group(fit, lambda b: (b.version, b.variant, b.target.architecture))
 
 
 def plain(builds: Iterable[Build]) -> Mapping[Slot, Build]:
@@ -113,8 +113,8 @@ def plain(builds: Iterable[Build]) -> Mapping[Slot, Build]:
 
 def latest(builds: Iterable[Build]) -> Mapping[tuple[int, int], dict[Architecture, Build]]:
     """For each minor version, newest first, its newest final release by architecture; plain builds."""
-    found: dict[tuple[int, int], dict[Architecture, Build]] = {}
+    releases: dict[tuple[int, int], dict[Architecture, Build]] = {}
     for (version, _, architecture), build in plain(builds).items():
         if not version.is_prerelease:
-            found.setdefault((version.major, version.minor), {}).setdefault(architecture, build)
-    return found
+            releases.setdefault((version.major, version.minor), {}).setdefault(architecture, build)
+    return releases

@@ -14,7 +14,7 @@ _LEVELS = {
     3: {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"},
     4: {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
 }
-"""What each level of the x86-64 psABI adds, by the names of ``/proc/cpuinfo``."""
+"""What each level of the x86-64 psABI adds, by its names in ``/proc/cpuinfo``."""
 _FIRST_GLIBC = 17
 
 
@@ -43,7 +43,7 @@ def platform_tags(target: Target | None = None) -> list[str]:
     """The platform tags a build may have, best first.
 
     Args:
-        target: what it shall run on; None: this machine.
+        target: what it is to run on; None: this machine.
     """
     if target is None:
         return [tag for tag in tags.platform_tags() if tag.startswith(("manylinux_", "musllinux_"))]
@@ -55,10 +55,12 @@ def platform_tags(target: Target | None = None) -> list[str]:
     ]
 
 
-def described() -> str:
+def describe() -> str:
     """This machine in a few words, for messages."""
-    found = platform_tags()
-    libc = found[0].removesuffix(f"_{os.uname().machine}") if found else "a C library that is not known"
+    tags_here = platform_tags()
+    libc = (
+        tags_here[0].removesuffix(f"_{os.uname().machine}") if tags_here else "a C library that is not known"
+    )
     words = [
         os.uname().machine,
         libc.replace("manylinux_", "glibc ").replace("musllinux_", "musl ").replace("_", "."),

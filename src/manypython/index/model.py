@@ -20,7 +20,7 @@ from manypython.model.target import Target
 
 SCHEMA_VERSION = 1
 POOL = "python-build-standalone/releases/download"
-"""Where archives lie; hatch, pipx and mise know an archive by this part of its URL."""
+"""The folder of archives; hatch, pipx and mise recognise an archive by this part of its URL."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Build:
 
     @property
     def key(self) -> str:
-        """What tells builds apart, and the name of the folder an install stands in."""
+        """What tells builds apart; also the name of the folder of an installed one."""
         return str(self.id)
 
     @property
@@ -109,8 +109,8 @@ class Build:
 
     def file(self, suffix: str) -> File | None:
         """The archive of the pool with this suffix (``.zip``), if there is one."""
-        wanted = str(ArtifactName(self.id, suffix))
-        return next((file for file in self.files if file.name == wanted and self.is_archive(file)), None)
+        name = str(ArtifactName(self.id, suffix))
+        return next((file for file in self.files if file.name == name and self.is_archive(file)), None)
 
     def is_archive(self, file: File) -> bool:
         """Whether a file holds the interpreter itself: no repack, and no tests."""
@@ -126,49 +126,49 @@ class Index:
     """All builds of a site, newest first."""
 
     base_url: str
-    """Where the site is published, with a slash at the end; for readers that want whole URLs."""
+    """Where the site is published, with a slash at the end; for readers that need whole URLs."""
     builds: tuple[Build, ...]
 
     @classmethod
     def of(cls, base_url: str, builds: Iterable[Build]) -> Index:
-        """An index of these builds in their one order; of builds with one key the last counts."""
+        """An index of these builds in their one order; of builds with the same key the last counts."""
         single = {build.key: build for build in builds}
         newest = sorted(sorted(single.values(), key=lambda b: b.key), key=_age, reverse=True)
         return cls(base_url, tuple(newest))
 
     def as_bytes(self) -> bytes:
-        """``index.json``: sorted keys, one build a line, so that a change is a short diff."""
+        """``index.json``: sorted keys, one build per line, so that a change is a short diff."""
         lines = ",\n".join(
-            json.dumps(_as_json(each), sort_keys=True, separators=(",", ":")) for each in self.builds
+            json.dumps(_as_json(build), sort_keys=True, separators=(",", ":")) for build in self.builds
         )
         head = f'{{"base_url":{json.dumps(self.base_url)},"schema_version":{SCHEMA_VERSION},"builds":[\n'
         return f"{head}{lines}\n]}}\n".encode()
 
 
-def _age(each: Build) -> tuple[Any, ...]:
-    target = each.target
-    return each.version, each.number.value, target.architecture, target.libc, target.floor, target.level
+def _age(build: Build) -> tuple[Any, ...]:
+    target = build.target
+    return build.version, build.number.value, target.architecture, target.libc, target.floor, target.level
 
 
-def _as_json(each: Build) -> dict[str, Any]:
+def _as_json(build: Build) -> dict[str, Any]:
     return {
-        "version": str(each.version),
-        "build": each.number.value,
-        "platform_tag": each.target.platform_tag,
-        "level": each.target.level,
-        "variant": each.variant,
-        "origin": each.origin,
-        "toolchain": each.toolchain,
-        "libraries": {library.name: library.version for library in each.libraries},
+        "version": str(build.version),
+        "build": build.number.value,
+        "platform_tag": build.target.platform_tag,
+        "level": build.target.level,
+        "variant": build.variant,
+        "origin": build.origin,
+        "toolchain": build.toolchain,
+        "libraries": {library.name: library.version for library in build.libraries},
         "proof": None
-        if each.proof is None
+        if build.proof is None
         else {
-            "passed": each.proof.passed,
-            "roots": list(each.proof.roots),
-            "not_tried": list(each.proof.not_tried),
+            "passed": build.proof.passed,
+            "roots": list(build.proof.roots),
+            "not_tried": list(build.proof.not_tried),
         },
         "files": [
             {"path": file.path, "sha256": file.sha256, "size": file.size, "unpacked": file.unpacked}
-            for file in each.files
+            for file in build.files
         ],
     }

@@ -1,4 +1,4 @@
-"""Reading ``index.json``: whatever is wrong with it is told with its dotted path."""
+"""Reading ``index.json``: whatever is wrong with it is reported with its dotted path."""
 
 from __future__ import annotations
 
@@ -35,25 +35,26 @@ def parse(data: bytes, source: str) -> Index:
 
 
 def read(data: bytes, source: str) -> tuple[str, list[dict[str, Any]]]:
-    """The base URL and the entries of an index, not yet looked at one by one.
+    """The base URL and the entries of an index; the entries are not checked yet.
 
-    Who wants one build of 5,000 looks at the few that may be it, see ``select``.
+    To find one build of 5,000, ``select`` looks only at the few that may be it.
 
     Raises:
         DownloadError: it is no index, or a newer one than this program knows.
     """
     try:
-        told = json.loads(data)
+        document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise DownloadError(f"{source}: no index: {error}") from None
-    if not isinstance(told, dict) or "schema_version" not in told:
+    if not isinstance(document, dict) or "schema_version" not in document:
         raise DownloadError(f"{source}: no index: schema_version is missing")
-    if told["schema_version"] != SCHEMA_VERSION:
+    if document["schema_version"] != SCHEMA_VERSION:
         raise DownloadError(
-            f"{source}: an index of schema {told['schema_version']!r}; this program reads {SCHEMA_VERSION}",
+            f"{source}: an index of schema {document['schema_version']!r}; "
+            f"this program reads {SCHEMA_VERSION}",
             remedy="pip install --upgrade manypython",
         )
-    table = Table(source, "", told, DownloadError)
+    table = Table(source, "", document, DownloadError)
     return table.text("base_url"), [entry.data for entry in table.tables("builds", required=True)]
 
 
@@ -71,7 +72,7 @@ def build(entry: dict[str, Any], number: int, source: str) -> Build:
 
     Args:
         entry: as ``read`` gave it.
-        number: its place.
+        number: its position.
         source: where the index is from, for messages.
 
     Raises:
@@ -79,7 +80,7 @@ def build(entry: dict[str, Any], number: int, source: str) -> Build:
     """
     table = Table(source, f"builds[{number}].", entry, DownloadError)
     toolchain = table.text("toolchain")
-    found = Build(
+    entry_build = Build(
         _id(table, toolchain),
         table.text("origin"),
         toolchain,
@@ -87,32 +88,32 @@ def build(entry: dict[str, Any], number: int, source: str) -> Build:
         _proof(table.table("proof")) if entry.get("proof") is not None else None,
         tuple(_file(file) for file in table.tables("files", required=True)),
     )
-    if not any(map(found.is_archive, found.files)):
-        raise table.error("files", f"none is an archive of {found.key}")
-    return found
+    if not any(map(entry_build.is_archive, entry_build.files)):
+        raise table.error("files", f"none is an archive of {entry_build.key}")
+    return entry_build
 
 
 def _id(table: Table, toolchain: str) -> BuildId:
-    """Which build an entry is of, by what it says; its archives are called so."""
-    target = table.made("platform_tag", Target.of_tag)
+    """The build that an entry describes; its archives have this name."""
+    target = table.value_of("platform_tag", Target.of_tag)
     variant = table.choice("variant", ("", THREADING, DEBUG))
     return BuildId(
         "cpython",
         table.version("version"),
-        table.made_of_number("build", BuildNumber),
+        table.value_of_number("build", BuildNumber),
         replace(target, level=table.number("level")),
         Variant.of(variant if variant == THREADING else "", variant if variant == DEBUG else "", toolchain),
     )
 
 
 def _file(table: Table) -> File:
-    found = File(table.string("path"), table.sha256("sha256"), table.number("size"), table.number("unpacked"))
-    parts = PurePosixPath(found.path).parts
-    if not parts or ".." in parts or parts[0] == "/" or not found.path.isprintable() or "\\" in found.path:
-        raise table.error("path", f"{found.path!r} leads out of the site")
-    if not (0 < found.size < _LARGEST and 0 < found.unpacked < _LARGEST):
-        raise table.error("size", f"{found.size} bytes, {found.unpacked} unpacked: cannot be")
-    return found
+    file = File(table.string("path"), table.sha256("sha256"), table.number("size"), table.number("unpacked"))
+    parts = PurePosixPath(file.path).parts
+    if not parts or ".." in parts or parts[0] == "/" or not file.path.isprintable() or "\\" in file.path:
+        raise table.error("path", f"{file.path!r} leads out of the site")
+    if not (0 < file.size < _LARGEST and 0 < file.unpacked < _LARGEST):
+        raise table.error("size", f"{file.size} bytes, {file.unpacked} unpacked: cannot be")
+    return file
 
 
 def _proof(table: Table) -> Proof:

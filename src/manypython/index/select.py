@@ -28,23 +28,23 @@ def select(
     faults), then the highest level and the newest C library that the machine has, then a trained one.
 
     Args:
-        entries: of an index, as ``model.read`` gives them: only those that may be meant are looked at.
-        spec: what is wanted.
+        entries: of an index, as ``reading.read`` gives them; only those that may be meant are looked at.
+        spec: the request.
         tags: platform tags the machine takes, best first.
         level: the highest micro-architecture level it takes.
         source: where the index is from, for messages.
 
     Raises:
-        NoBuildError: says what the machine has and what was on offer.
+        NoBuildError: says what the machine has and which builds the index has.
         DownloadError: the entry that would be chosen is wrong.
     """
     ranks = {tag: -rank for rank, tag in enumerate(tags)}
-    found = [pair for pair in _fitting(entries, tags, level) if _admitted(spec.request, pair[1])]
-    versions = spec.among({_known(entry) for _, entry in found})
+    candidates = [pair for pair in _fitting(entries, tags, level) if _is_meant(spec.request, pair[1])]
+    versions = spec.among({_version_of(entry) for _, entry in candidates})
     if not versions:
         raise _none(entries, spec, tags)
     number, entry = max(
-        ((number, entry) for number, entry in found if _known(entry) == versions[0]),
+        ((number, entry) for number, entry in candidates if _version_of(entry) == versions[0]),
         key=lambda pair: (
             str(pair[1].get("build")),
             pair[1]["level"],
@@ -58,14 +58,14 @@ def select(
 def finals(entries: Sequence[dict[str, Any]], tags: Sequence[str], level: int) -> list[Version]:
     """The final releases that a machine can have as plain builds, newest first; arguments as above."""
     plain = Request()
-    found = {_known(entry) for _, entry in _fitting(entries, tags, level) if _admitted(plain, entry)}
-    return sorted((version for version in found if not version.is_prerelease), reverse=True)
+    versions = {_version_of(entry) for _, entry in _fitting(entries, tags, level) if _is_meant(plain, entry)}
+    return sorted((version for version in versions if not version.is_prerelease), reverse=True)
 
 
 def _fitting(
     entries: Sequence[dict[str, Any]], tags: Sequence[str], level: int
 ) -> list[tuple[int, dict[str, Any]]]:
-    """The entries that a machine can run, each with its place in the index."""
+    """The entries that a machine can run, each with its position in the index."""
     takes = set(tags)
     return [
         (number, entry)
@@ -77,8 +77,8 @@ def _fitting(
     ]
 
 
-def _admitted(request: Request, entry: dict[str, Any]) -> bool:
-    """Whether an entry is of a build that is meant, its version aside."""
+def _is_meant(request: Request, entry: dict[str, Any]) -> bool:
+    """Whether an entry is of a build that is meant, apart from its version."""
     tag = str(entry.get("platform_tag"))
     return request.admits(
         key=_key(entry) if request.key else "",
@@ -91,7 +91,7 @@ def _admitted(request: Request, entry: dict[str, Any]) -> bool:
 
 
 def _key(entry: dict[str, Any]) -> str:
-    """The build's name, by those of its archives."""
+    """The build's name, taken from those of its archives."""
     files = entry.get("files")
     for file in files if isinstance(files, list) else ():
         path = str(file.get("path")) if isinstance(file, dict) else ""
@@ -108,10 +108,10 @@ def _version(text: object) -> Version | None:
         return None
 
 
-def _known(entry: dict[str, Any]) -> Version:
-    found = _version(entry["version"])
-    assert found is not None  # noqa: S101  (those without were left out)
-    return found
+def _version_of(entry: dict[str, Any]) -> Version:
+    version = _version(entry["version"])
+    assert version is not None  # noqa: S101  (those without were left out)
+    return version
 
 
 def _none(entries: Sequence[dict[str, Any]], spec: Spec, tags: Sequence[str]) -> NoBuildError:
@@ -119,19 +119,19 @@ def _none(entries: Sequence[dict[str, Any]], spec: Spec, tags: Sequence[str]) ->
     answers = [
         entry
         for entry in entries
-        if _admitted(spec.request, entry)
+        if _is_meant(spec.request, entry)
         and (version := _version(entry.get("version")))
         and spec.matches(version)
     ]
     if answers:
         offered = _few(
-            answers, lambda each: f"{each['version']} for {each.get('platform_tag')}{_level(each)}"
+            answers, lambda entry: f"{entry['version']} for {entry.get('platform_tag')}{_level(entry)}"
         )
         return NoBuildError(
             f"no build of {spec} fits {_machine(tags)}; on offer: {offered}",
             remedy="ask the site's owner for a build with an older C library, or name another --target",
         )
-    offered = _few(entries, lambda each: _said(each, numbered=bool(spec.request.build)))
+    offered = _few(entries, lambda entry: _request_for(entry, numbered=bool(spec.request.build)))
     return NoBuildError(
         f"the index has no {spec}; on offer: {offered or 'nothing'}",
         remedy="manypython list --available shows all",
@@ -139,15 +139,15 @@ def _none(entries: Sequence[dict[str, Any]], spec: Spec, tags: Sequence[str]) ->
 
 
 def _machine(tags: Sequence[str]) -> str:
-    """Who takes these tags: this machine, or the target that was named."""
+    """What takes these tags: this machine, or the target that was named."""
     if list(tags) != host.platform_tags():
         return f"{tags[0]} and older"
     takes = f"it takes {tags[0]} and older" if tags else "its C library is not known"
-    return f"this machine ({host.described()}; {takes})"
+    return f"this machine ({host.describe()}; {takes})"
 
 
-def _said(entry: dict[str, Any], *, numbered: bool) -> str:
-    """A build as a request would name it."""
+def _request_for(entry: dict[str, Any], *, numbered: bool) -> str:
+    """A build as a request names it."""
     number = f"+{entry.get('build')}" if numbered else ""
     return f"{entry.get('version')}{'t' if entry.get('variant') else ''}{number}"
 
@@ -160,7 +160,7 @@ def _level(entry: dict[str, Any]) -> str:
 def _few(entries: Sequence[dict[str, Any]], name: Callable[[dict[str, Any]], str]) -> str:
     """The names of the newest."""
     newest = sorted(
-        entries, key=lambda each: (_version(each.get("version")) or Version("0"), name(each)), reverse=True
+        entries, key=lambda entry: (_version(entry.get("version")) or Version("0"), name(entry)), reverse=True
     )
     ordered = list(dict.fromkeys(map(name, newest)))
     more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""

@@ -37,7 +37,7 @@ class Variant:
         Args:
             threading: ``freethreaded`` or empty.
             debug: ``debug`` or empty.
-            toolchain: as archives tell it: ``gcc 10.2.1, manylinux_2_31, release``.
+            toolchain: as in an archive's facts: ``gcc 10.2.1, manylinux_2_31, release``.
         """
         words = toolchain.replace(",", " ").split() or [""]
         compiler = words[0] if words[0] in TOOLCHAINS else ""
@@ -45,7 +45,7 @@ class Variant:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What stands of it in a name."""
+        """The words of it in a name."""
         return tuple(filter(None, (self.threading, self.debug, self.toolchain, self.profile)))
 
     @property
@@ -70,14 +70,16 @@ class BuildId:
         """Read a build's name; ``str()`` prints it back exactly.
 
         Raises:
-            UsageError: the text is none.
+            UsageError: the text is no build name.
         """
         match = re.fullmatch(BUILD, text, re.ASCII)
-        if match is None or match["architecture"] not in [known.value for known in Architecture]:
+        if match is None or match["architecture"] not in [
+            architecture.value for architecture in Architecture
+        ]:
             raise UsageError(f"{text!r} is no build name")
         libc = LibcFamily.GLIBC if match["abi"] == "gnu" else LibcFamily.MUSL
         floor = tuple(map(int, match["floor"].split("_"))) if match["floor"] else libc.usual_floor
-        found = cls(
+        build = cls(
             match["implementation"],
             Version(match["version"]),
             BuildNumber(int(match["number"])),
@@ -90,9 +92,9 @@ class BuildId:
             ),
             Variant(*(match[name] or "" for name in ("threading", "debug", "toolchain", "profile"))),
         )
-        if str(found) != text:
-            raise UsageError(f"{text!r} is not written as {found}")
-        return found
+        if str(build) != text:
+            raise UsageError(f"{text!r} is not written as {build}")
+        return build
 
     def __str__(self) -> str:
         target = self.target
@@ -145,7 +147,7 @@ class ArtifactName:
         """Read an archive's name; ``str()`` prints it back exactly.
 
         Raises:
-            UsageError: the text is no archive name of ours.
+            UsageError: the text is not an archive name of ours.
         """
         match = _ARTIFACT.fullmatch(text)
         if match is None:

@@ -37,10 +37,10 @@ class UsageError(ManypythonError):
 
 
 class RequestError(UsageError):
-    """What somebody wrote is no request for an interpreter, or for one that is none of ours."""
+    """What somebody wrote is no request for an interpreter, or asks for one that is not ours."""
 
-    def __init__(self, said: str, why: str, *, remedy: str = "") -> None:
-        super().__init__(f"{said!r}{f': {why}' if why else ' is no Python version'}", remedy=remedy)
+    def __init__(self, text: str, why: str, *, remedy: str = "") -> None:
+        super().__init__(f"{text!r}{f': {why}' if why else ' is no Python version'}", remedy=remedy)
         self.why = why
         """Empty: it is not understood."""
 
@@ -58,13 +58,13 @@ class RecipeError(ManypythonError):
 
 
 class SourceError(ManypythonError):
-    """A source could not be had, or is not what its recipe says. Names each origin tried."""
+    """A source could not be obtained, or is not what its recipe says. Names each origin tried."""
 
     exit_code = 5
 
 
 class HostToolError(ManypythonError):
-    """Programs are missing on this machine, or it will not do itself: no ``/proc``, a wrong clock."""
+    """Programs are missing on this machine, or it is unsuitable itself: no ``/proc``, a wrong clock."""
 
     exit_code = 6
 
@@ -106,7 +106,7 @@ class ContainerError(ManypythonError):
 
 
 class DownloadError(ManypythonError):
-    """A file cannot be had, or its bytes are not what the index says. Names each place that was tried."""
+    """A file is not to be had, or its bytes are not what the index says. Names each place that was tried."""
 
     exit_code = 13
 

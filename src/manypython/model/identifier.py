@@ -1,4 +1,4 @@
-"""What is asked for, and the number of a build."""
+"""A request with the versions that answer it, and the number of a build."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Spec:
         """Read a version request.
 
         Raises:
-            RequestError: the text is none, or none that could be ours.
+            RequestError: the text is no request, or asks for something that is not ours.
         """
-        made = read(text)
-        version = f"{'.'.join(map(str, made.release))}{made.pre}"
-        exact = len(made.release) == 3  # noqa: PLR2004
-        said = made.specifiers or (f"=={version}" if exact else f"=={version}.*")
-        return cls(text.strip(), made, SpecifierSet(said))
+        request = read(text)
+        version = f"{'.'.join(map(str, request.release))}{request.pre}"
+        exact = len(request.release) == 3  # noqa: PLR2004
+        specifiers = request.specifiers or (f"=={version}" if exact else f"=={version}.*")
+        return cls(text.strip(), request, SpecifierSet(specifiers))
 
     @property
     def variant(self) -> str:
@@ -47,10 +47,10 @@ class Spec:
     def among(self, versions: Iterable[Version]) -> list[Version]:
         """The releases that answer this request, newest first: final ones unless there are none.
 
-        A pre-release that is named, ``3.15.0rc1``, is no second choice (PEP 440).
+        A pre-release that is asked for by name, ``3.15.0rc1``, is no second choice (PEP 440).
         """
-        found = sorted(filter(self.matches, set(versions)), reverse=True)
-        return [version for version in found if not version.is_prerelease] or found
+        matching = sorted(filter(self.matches, set(versions)), reverse=True)
+        return [version for version in matching if not version.is_prerelease] or matching
 
     def __str__(self) -> str:
         return self.text

@@ -1,7 +1,7 @@
 """What people write when they mean an interpreter: one grammar for command lines, files and plug-ins.
 
 A table of it is in ``docs/fetch.md``. A warm ``manypython fetch 3.13`` reads its request here, so
-nothing is imported that takes time, and what few requests need is compiled when one needs it.
+nothing slow is imported, and patterns that few requests need are compiled when one needs them.
 
 Sources: uv's "Python versions", virtualenv's ``--python``, pyenv's and asdf's version files,
 actions/setup-python's ``python-version``, PEP 440.
@@ -28,7 +28,7 @@ NOT_UNDERSTOOD = ""
 REMEDY = "give it as 3.13, 3.13.5, py313, python3.13, cpython@3.13, 3.13t or '>=3.12,<3.14'"
 FREETHREADED = "freethreaded"
 _LONGEST = 1000
-"""Characters of what somebody means."""
+"""The most characters that a request may have."""
 _SIMPLE = re.compile(r"3(?:\.\d{1,2}){0,2}t?", re.ASCII)
 _NAME = r"(?:python|cpython|cp|py)"
 _OTHERS = (
@@ -59,7 +59,7 @@ _ELSEWHERE = (
 
 
 class Request:
-    """Which interpreters are meant. What is empty, or 0, does not matter."""
+    """Which interpreters are meant. An attribute that is empty or 0 does not matter."""
 
     __slots__ = ("abi", "build", "key", "level", "machine", "pre", "release", "specifiers", "variant")
 
@@ -81,37 +81,37 @@ class Request:
         self.abi = ""
         """``gnu`` or ``musl``."""
         self.key = ""
-        """A build's name, which tells it from all others."""
+        """A build's name, which tells it apart from all others."""
 
     @property
     def runs_here(self) -> bool:
-        """Whether it is for this machine, as far as it says."""
+        """Whether it is for this machine, as far as it says so."""
         return self.machine in ("", os.uname().machine) and self.abi in ("", _abi())
 
     @property
     def here(self) -> str:
-        """The request in its one spelling, where it is for this machine, which goes without saying."""
-        return str(self) if self.key or self.level else self._wanted
+        """The request in its one spelling, without the target where it is for this machine."""
+        return str(self) if self.key or self.level else self._without_target
 
     def __str__(self) -> str:
-        """The request in its one spelling, of which ``read`` makes the same request."""
+        """The request in its one spelling, from which ``read`` makes the same request."""
         if self.key:
             return self.key
         machine = f"{self.machine}{f'_v{self.level}' if self.level else ''}"
         target = [word for word in (machine, self.abi) if word]
-        return "-".join([self._wanted, *(["linux"] if target else []), *target])
+        return "-".join([self._without_target, *(["linux"] if target else []), *target])
 
     @property
-    def _wanted(self) -> str:
+    def _without_target(self) -> str:
         version = self.specifiers or f"{'.'.join(map(str, self.release))}{self.pre}"
         return f"{version}{'t' if self.variant else ''}{f'+{self.build}' if self.build else ''}"
 
     def admits(self, *, key: str, variant: str, build: int, machine: str, level: int, abi: str) -> bool:  # noqa: PLR0913  (all that tells builds of one version apart)
-        """Whether a build is one that is meant, its version aside."""
+        """Whether a build is one that is meant, apart from its version."""
         if self.key:
             return key == self.key
         pairs = ((self.build, build), (self.machine, machine), (self.level, level), (self.abi, abi))
-        return variant == self.variant and all(not wanted or wanted == has for wanted, has in pairs)
+        return variant == self.variant and all(not asked_for or asked_for == has for asked_for, has in pairs)
 
 
 def read(text: str) -> Request:
@@ -122,7 +122,7 @@ def read(text: str) -> Request:
             ``cpython-3.13.5-linux-x86_64-gnu``, the name of a build; blanks around it do not matter.
 
     Raises:
-        RequestError: it is none, or means what is none of ours.
+        RequestError: it is no request, or means something that is not ours.
     """
     text = text.strip()
     if _SIMPLE.fullmatch(text):
@@ -150,18 +150,22 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _of_key(match: re.Match[str]) -> Request:
-    made = Request(_numbers(match["release"]), match["threading"] or match["debug"] or "")
-    made.key, made.build = match[0], int(match["number"])
-    made.pre = f"{match['stage'] or ''}{match['serial'] or ''}"
-    made.machine, made.level, made.abi = match["architecture"], int(match["level"] or 0), match["abi"]
-    return made
+    request = Request(_numbers(match["release"]), match["threading"] or match["debug"] or "")
+    request.key, request.build = match[0], int(match["number"])
+    request.pre = f"{match['stage'] or ''}{match['serial'] or ''}"
+    request.machine, request.level, request.abi = (
+        match["architecture"],
+        int(match["level"] or 0),
+        match["abi"],
+    )
+    return request
 
 
 def _of_version(match: re.Match[str]) -> Request:
-    """A version, and behind it what it is for.
+    """A version, followed by the words that say what it is for.
 
     Raises:
-        ValueError: it is none of ours; says why, or nothing.
+        ValueError: it is not ours; the message says why, or is empty.
     """
     compact, dotted = match["compact"], match["dotted"]
     release = _numbers(f"{compact[0]}.{compact[1:]}" if compact else dotted)
@@ -170,60 +174,60 @@ def _of_version(match: re.Match[str]) -> Request:
     exact = len(release) == 3  # noqa: PLR2004
     if (match["wild"] and (exact or compact)) or (match["stage"] and len(release) == 1):
         raise ValueError(NOT_UNDERSTOOD)
-    made = Request(release, FREETHREADED if match["threads"] else "")
+    request = Request(release, FREETHREADED if match["threads"] else "")
     if match["stage"]:
         stage = match["stage"].lower()
-        made.release = release if exact else (*release, 0)
-        made.pre = f"{_STAGES.get(stage, stage)}{int(match['number'])}"
+        request.release = release if exact else (*release, 0)
+        request.pre = f"{_STAGES.get(stage, stage)}{int(match['number'])}"
     if match["debug"]:
         raise ValueError(DEBUG)
     for word in re.findall(r"[-+]\w+", match["words"].lower(), re.ASCII):
-        _add(made, word)
-    return made
+        _add(request, word)
+    return request
 
 
-def _add(made: Request, word: str) -> None:
-    """Take in one word of those behind a version: ``+20261121``, ``-x86_64``.
+def _add(request: Request, word: str) -> None:
+    """Add one of the words that follow a version: ``+20261121``, ``-x86_64``.
 
     Raises:
-        ValueError: it is none, or contradicts another; says why, or nothing.
+        ValueError: it is no such word, or contradicts another; the message says why, or is empty.
     """
-    mark, said = word[0], word[1:]
-    machine, _, level = said.partition("_v")
+    mark, name = word[0], word[1:]
+    machine, _, level = name.partition("_v")
     machine = _MACHINES.get(machine, "")
-    if said == FREETHREADED:
-        made.variant = FREETHREADED
-    elif said in ("debug", "dbg"):
+    if name == FREETHREADED:
+        request.variant = FREETHREADED
+    elif name in ("debug", "dbg"):
         raise ValueError(DEBUG)
-    elif mark == "+" and re.fullmatch(r"\d{8}", said) and not made.build and int(said):
-        made.build = int(said)
-    elif mark == "-" and said in ("64", "linux", "unknown"):
+    elif mark == "+" and re.fullmatch(r"\d{8}", name) and not request.build and int(name):
+        request.build = int(name)
+    elif mark == "-" and name in ("64", "linux", "unknown"):
         pass
-    elif mark == "-" and said in ("gnu", "musl") and not made.abi:
-        made.abi = said
-    elif mark == "-" and machine and not made.machine and level in ("", "2", "3", "4"):
-        made.machine, made.level = machine, int(level or 0)
+    elif mark == "-" and name in ("gnu", "musl") and not request.abi:
+        request.abi = name
+    elif mark == "-" and machine and not request.machine and level in ("", "2", "3", "4"):
+        request.machine, request.level = machine, int(level or 0)
     else:
-        raise ValueError(ELSEWHERE if re.fullmatch(_ELSEWHERE, said) else NOT_UNDERSTOOD)
+        raise ValueError(ELSEWHERE if re.fullmatch(_ELSEWHERE, name) else NOT_UNDERSTOOD)
 
 
 def _of_range(match: re.Match[str]) -> Request:
     """Specifiers, with commas or blanks between them.
 
     Raises:
-        ValueError: they are none; says nothing more.
+        ValueError: they are no specifiers; the message is empty.
     """
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # noqa: PLC0415  (takes 19 ms)
 
     parts = re.sub(r"(?<=[^\s,<>=!~])\s+(?=[<>=!~])", ",", match["range"]).split(",")
     tight = [re.sub(r"(?<=[<>=!~])\s+(?=[\dv])", "", part.strip()) for part in parts]
-    made = Request(variant=FREETHREADED if match["threads"] else "")
-    made.specifiers = ",".join(filter(None, tight))
+    request = Request(variant=FREETHREADED if match["threads"] else "")
+    request.specifiers = ",".join(filter(None, tight))
     try:
-        SpecifierSet(made.specifiers)
+        SpecifierSet(request.specifiers)
     except InvalidSpecifier:
         raise ValueError(NOT_UNDERSTOOD) from None
-    return made
+    return request
 
 
 def _abi() -> str:

@@ -1,6 +1,6 @@
 """The one reader of what comes from outside: a table of JSON or TOML into values of their types.
 
-A table is emptied key by key; whatever is wrong is told with its dotted path,
+A table is emptied key by key; whatever is wrong is reported with its dotted path,
 ``openssl.toml: source.sha256: is missing`` or ``index.json: builds[3].files[0].size: ...``.
 """
 
@@ -126,21 +126,21 @@ class Table:
             raise self.error(key, f"{text!r} is no version specifier (PEP 440)") from None
         return text
 
-    def made(self, key: str, make: Callable[[str], _T]) -> _T:
-        """A value that has a type of its own, by what reads it."""
-        return self._made(key, self.string(key), make)
+    def value_of(self, key: str, make: Callable[[str], _T]) -> _T:
+        """A string, as the value that a function makes of it."""
+        return self._value_of(key, self.string(key), make)
 
-    def made_of_number(self, key: str, make: Callable[[int], _T]) -> _T:
-        """The same of a number."""
-        return self._made(key, self.number(key), make)
+    def value_of_number(self, key: str, make: Callable[[int], _T]) -> _T:
+        """A number, as the value that a function makes of it."""
+        return self._value_of(key, self.number(key), make)
 
-    def _made(self, key: str, value: Any, make: Callable[[Any], _T]) -> _T:  # noqa: ANN401
+    def _value_of(self, key: str, value: Any, make: Callable[[Any], _T]) -> _T:  # noqa: ANN401
         try:
             return make(value)
         except ManypythonError:
-            raise self.error(key, f"{value!r} is none that can be") from None
+            raise self.error(key, f"{value!r} is not valid") from None
 
-    def done(self) -> None:
-        """See that nothing is left: an unknown key is a mistake."""
+    def insist_empty(self) -> None:
+        """Insist that no key is left: an unknown key is a mistake."""
         if self.data:
             raise self.error(min(self.data), "is no known key")

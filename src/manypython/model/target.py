@@ -31,7 +31,7 @@ class LibcFamily(StrEnum):
 
     @property
     def usual_floor(self) -> tuple[int, int]:
-        """The floor that most builds have, which their names need not say."""
+        """The floor that most builds have, which their names leave out."""
         return (2, 17) if self is LibcFamily.GLIBC else (1, 2)
 
 
@@ -94,7 +94,7 @@ class Target:
         """Read a platform tag, ``manylinux_2_17_x86_64``.
 
         Raises:
-            UsageError: it is none of PEP 600 or PEP 656, ``linux_x86_64`` for example.
+            UsageError: it is not one of PEP 600 or PEP 656, ``linux_x86_64`` for example.
         """
         family, _, rest = tag.partition("_")
         floor, architecture = "_".join(rest.split("_")[:2]), "_".join(rest.split("_")[2:])
@@ -120,7 +120,7 @@ class Target:
 
     @property
     def mark(self) -> str:
-        """The policy as an archive's name has it: said where it wants another C library than most."""
+        """The policy in an archive's name: given only where it differs from that of most builds."""
         return self.policy if self.floor != self.libc.usual_floor else ""
 
     @property
@@ -140,9 +140,9 @@ class Target:
 
 
 def native_architecture() -> Architecture | None:
-    """This machine's; None where it is none that we know."""
+    """This machine's; None where we do not know it."""
     machine = os.uname().machine
-    return Architecture(machine) if machine in [known.value for known in Architecture] else None
+    return Architecture(machine) if machine in [architecture.value for architecture in Architecture] else None
 
 
 DEFAULT_TARGET = Target(

@@ -1,4 +1,4 @@
-"""An installed Python prefix on disk, and what can be read off it without running it."""
+"""An installed Python prefix on disk, and what can be learned of it without running it."""
 
 from __future__ import annotations
 
@@ -45,35 +45,35 @@ class Tree:
 
         Args:
             place: a prefix, or an interpreter in the ``bin/`` of one: where several Pythons
-                share a prefix, as in ``/usr``, it says which is meant.
+                share a prefix, as in ``/usr``, it says which one is meant.
 
         Raises:
-            TreeError: the folder does not exist or holds no (or several) Pythons.
+            TreeError: the folder does not exist, or holds no Python or several.
         """
-        root, wanted = place, ""
+        root, chosen = place, ""
         if place.is_file():
             real = place.resolve()
-            root, wanted = real.parent.parent, real.name.removesuffix("d")
+            root, chosen = real.parent.parent, real.name.removesuffix("d")
         if not root.is_dir():
             raise TreeError(f"{root}: no such folder", remedy="give the prefix of an installed Python")
-        found = {
+        pythons = {
             folder.name: match
             for folder in sorted((root / "lib").glob("py*3.*"))
             if (match := _NAME.fullmatch(folder.name)) and (folder / "os.py").is_file()
         }
-        found = {name: match for name, match in found.items() if wanted in (name, "")}
-        if not found:
+        pythons = {name: match for name, match in pythons.items() if chosen in (name, "")}
+        if not pythons:
             raise TreeError(
-                f"{root}: no Python prefix: lib/{wanted or 'python3.X'}/os.py is missing",
+                f"{root}: no Python prefix: lib/{chosen or 'python3.X'}/os.py is missing",
                 remedy="give the folder that holds bin/ and lib/python3.X/, e.g. sys.base_prefix, "
                 "or its interpreter",
             )
-        if len(found) > 1:
+        if len(pythons) > 1:
             raise TreeError(
-                f"{root}: holds several Pythons ({', '.join(found)}); one is needed",
-                remedy=f"give the interpreter that is meant, e.g. {root}/bin/{max(found)}",
+                f"{root}: holds several Pythons ({', '.join(pythons)}); one is needed",
+                remedy=f"give the interpreter that is meant, e.g. {root}/bin/{max(pythons)}",
             )
-        name, match = found.popitem()
+        name, match = pythons.popitem()
         executables = [root / "bin" / (name + suffix) for suffix in ("d", "")]
         executable = next((path for path in executables if path.is_file()), None)
         if executable is None:
@@ -112,7 +112,7 @@ class Tree:
 
     @property
     def shared(self) -> bool:
-        """Whether other software lives in the prefix too, as in ``/usr``: then it is no one's to copy."""
+        """Whether other software lives in the prefix too, as in ``/usr``: then it cannot be copied whole."""
         return (self.root / "sbin").exists()
 
     def extension_modules(self) -> frozenset[str]:

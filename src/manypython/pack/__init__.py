@@ -49,22 +49,22 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
 ) -> tuple[Artifact, ...]:
     """Write ``.tar.gz``, ``.tar.zst`` and ``.zip``, each with its ``.sha256``, and the facts.
 
-    The standard library's tests, where there are some, get a ``.tar.gz`` of their own.
+    The standard library's tests, if there are any, get a ``.tar.gz`` of their own.
 
     Args:
-        verified: what is packed; it is only read. Its proof is told beside the archives, not inside them.
+        verified: what is packed; it is only read. Its proof stands beside the archives, not inside them.
         facts: what the archives say of themselves.
         tests: members to be laid over the tree.
         dist: the folder they go to.
-        reporter: told what is written.
-        jobs: archives compressed side by side.
+        reporter: shows what is written.
+        jobs: how many archives are compressed at once.
         effort: how hard they are compressed.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     tree = verified.tree
-    # a tree that was unpacked from an archive keeps what that said of it
+    # a tree that was unpacked from an archive keeps that archive's facts
     plain = complete((*own_files(facts), *of_folder(tree.root)))
     layered = below(_TOP, plain)
     wrapped = {
@@ -79,20 +79,20 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
     epoch = facts.build.epoch
     with reporter.step("pack", f"{len(plain)} files"), ProcessPoolExecutor(jobs) as pool:
         running = [
-            pool.submit(write.WRITERS[each.suffix], dist / str(each), content, epoch, effort)
-            for each, content in members.items()
+            pool.submit(write.WRITERS[archive.suffix], dist / str(archive), content, epoch, effort)
+            for archive, content in members.items()
         ]
         for future in running:
             future.result()
-    artifacts = tuple(_artifact(path) for path in sorted(dist / str(each) for each in members))
+    artifacts = tuple(_artifact(path) for path in sorted(dist / str(archive) for archive in members))
     for artifact in artifacts:
         files.write_text(
             artifact.path.with_name(f"{artifact.path.name}.sha256"),
             f"{artifact.sha256}  {artifact.path.name}\n",
         )
     stem = str(replace(name, suffix=".zip")).removesuffix(".zip")
-    told = next(member for member in plain if str(member.name) == f"{SHARE}/manypython.json")
-    files.write_text(dist / f"{stem}.json", _beside(told.read().decode(), verified.report))
+    facts_file = next(member for member in plain if str(member.name) == f"{SHARE}/manypython.json")
+    files.write_text(dist / f"{stem}.json", _beside(facts_file.read().decode(), verified.report))
     return artifacts
 
 
@@ -116,13 +116,13 @@ def tests_members(prefix: Tree) -> tuple[Member, ...]:
     )
 
 
-def _beside(told: str, report: VerifyReport) -> str:
+def _beside(facts_text: str, report: VerifyReport) -> str:
     """The facts as they stand inside, and how the tree was proved."""
-    return json.dumps(json.loads(told) | {"verify": report.proof()}, indent=1, sort_keys=True) + "\n"
+    return json.dumps(json.loads(facts_text) | {"verify": report.proof()}, indent=1, sort_keys=True) + "\n"
 
 
 def own_files(facts: Facts) -> list[Member]:
-    """The files that only what was packed has: its facts, bill of materials and licence texts."""
+    """The files added to a tree that is packed: its facts, bill of materials and licence texts."""
     texts = {
         f"{SHARE}/manypython.json": facts.as_json(),
         f"{SHARE}/sbom.cdx.json": facts.sbom(),

@@ -1,4 +1,4 @@
-"""What an archive says of itself: ``manypython.json`` and the SBOM."""
+"""What an archive says about itself: ``manypython.json`` and the SBOM."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class GraftFact:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything known of one archive."""
+    """Everything known about one archive."""
 
     implementation: str
     """``cpython`` or ``pypy``."""
@@ -110,7 +110,7 @@ class Facts:
         return json.dumps(json.loads(text), indent=1, sort_keys=True) + "\n"
 
 
-def told_origin(tree: Tree) -> str:
+def origin_of(tree: Tree) -> str:
     """The ``origin`` in a tree's own facts; empty where it has none."""
     try:
         return str(json.loads((tree.root / SHARE / "manypython.json").read_text())["origin"])

@@ -6,41 +6,41 @@ import tarfile
 from pathlib import Path
 
 from manypython.compile.builder import CacheEntry
-from manypython.compile.building import Built
+from manypython.compile.building import Compilation
 from manypython.model.identifier import BuildNumber
 from manypython.pack.facts import Facts, GraftFact, SourceFact
 from manypython.recipes.model import Recipe
 from manypython.repair.edits import plan_as_json
 from manypython.repair.graft import Graft
-from manypython.repair.portable import Repaired
+from manypython.repair.portable import PortableTree
 
 _LICENSE_LIMIT = 200_000
 """Characters of one licence text."""
 
 
-def collect(repaired: Repaired, number: BuildNumber, built: Built | None) -> Facts:
+def collect(portable_tree: PortableTree, number: BuildNumber, compilation: Compilation | None) -> Facts:
     """The facts of an archive.
 
     Args:
-        repaired: what is packed.
+        portable_tree: what is packed.
         number: the build number.
-        built: what it was built from; None for a prefix that somebody else built.
+        compilation: what it was built from; None for a prefix that somebody else built.
     """
-    entries = built.entries if built else {}
+    entries = compilation.entries if compilation else {}
     owners = {soname: entry.recipe for entry in entries.values() for soname in entry.recipe.provides}
-    tree = repaired.tree
+    tree = portable_tree.tree
     return Facts(
         version=str(tree.version),
         implementation=tree.implementation,
         python_tag=tree.python_tag,
-        target=repaired.target,
-        policy=repaired.report.policy,
+        target=portable_tree.target,
+        policy=portable_tree.report.policy,
         build=number,
-        origin="make" if built else "repair",
-        toolchain=built.toolchain if built else "",
+        origin="make" if compilation else "repair",
+        toolchain=compilation.toolchain if compilation else "",
         sources=tuple(_source(entry) for _, entry in sorted(entries.items())),
-        grafts=tuple(_graft(graft, owners.get(graft.soname)) for graft in repaired.grafts),
-        plan=tuple(plan_as_json(repaired.plan)),
+        grafts=tuple(_graft(graft, owners.get(graft.soname)) for graft in portable_tree.grafts),
+        plan=tuple(plan_as_json(portable_tree.plan)),
     )
 
 
@@ -65,14 +65,14 @@ def _source(entry: CacheEntry) -> SourceFact:
 
 def _license_texts(recipe: Recipe, archive: Path) -> tuple[tuple[str, str], ...]:
     """The licence texts a recipe names, out of its source archive."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     with tarfile.open(archive) as tar:
         for member in tar:
             inside = member.name.removeprefix("./").partition("/")[2]
             if member.isfile() and inside in recipe.license_files:
                 file = tar.extractfile(member)
                 text = file.read(_LICENSE_LIMIT) if file else b""
-                found[Path(inside).name] = text.decode("utf-8", "replace")
-                if len(found) == len(recipe.license_files):
+                texts[Path(inside).name] = text.decode("utf-8", "replace")
+                if len(texts) == len(recipe.license_files):
                     break
-    return tuple(sorted(found.items()))
+    return tuple(sorted(texts.items()))

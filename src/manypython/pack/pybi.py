@@ -1,4 +1,4 @@
-"""The ``pybi-info`` folder of PEP 711, so that a reader of PyBI files restores the zip."""
+"""The ``pybi-info`` folder of PEP 711, so that a reader of PyBI files can unpack the zip."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _FOLDER = "pybi-info"
 
 
 def members(tree: Tree, facts: Facts, packed: tuple[Member, ...]) -> tuple[Member, ...]:
-    """``PYBI``, ``METADATA`` and ``RECORD`` for these members."""
+    """These members with ``PYBI``, ``METADATA`` and ``RECORD``."""
     files = {"PYBI": _pybi(facts), "METADATA": _metadata(tree, facts)}
-    made = [Member(PurePosixPath(_FOLDER, name), text.encode()) for name, text in files.items()]
-    record = Member(PurePosixPath(_FOLDER, "RECORD"), _record((*packed, *made)).encode())
-    return (*packed, *made, record)
+    info = [Member(PurePosixPath(_FOLDER, name), text.encode()) for name, text in files.items()]
+    record = Member(PurePosixPath(_FOLDER, "RECORD"), _record((*packed, *info)).encode())
+    return (*packed, *info, record)
 
 
 def _pybi(facts: Facts) -> str:
@@ -76,10 +76,10 @@ def wheel_tags(tree: Tree) -> list[str]:
     interpreter = tree.python_tag.removesuffix("t")
     tags = [f"{interpreter}-none-PLATFORM"]
     if tree.implementation == "cpython":
-        limited = [] if tree.threaded else [f"cp3{each}-abi3-PLATFORM" for each in range(minor, 1, -1)]
+        limited = [] if tree.threaded else [f"cp3{number}-abi3-PLATFORM" for number in range(minor, 1, -1)]
         own = f"{interpreter}-{tree.python_tag}-PLATFORM"
         tags = [own, *limited[:1], *tags, *limited[1:]]
-    return [*tags, *(f"py3{each}-none-any" for each in range(minor, -1, -1)), "py3-none-any"]
+    return [*tags, *(f"py3{number}-none-any" for number in range(minor, -1, -1)), "py3-none-any"]
 
 
 def _record(packed: tuple[Member, ...]) -> str:

@@ -1,4 +1,4 @@
-"""A tree that did not prove portable, or could not be packed: kept, so that no work of minutes is lost."""
+"""A tree that did not prove portable, or could not be packed: kept, so that minutes of work are not lost."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def keep(tree: Tree, facts: Facts, report: VerifyReport, cache: Path) -> Path:
 
 
 def forget(cache: Path, facts: Facts) -> None:
-    """Remove what was kept of an earlier try."""
+    """Remove what was kept of an earlier attempt."""
     files.remove_folder(place(cache, facts))
 
 

@@ -38,13 +38,15 @@ class Catalogue:
         """The newest CPython that answers a request; a pre-release only where there is no release.
 
         Raises:
-            UsageError: no recipe answers it; those there are are named.
+            UsageError: no recipe answers it; the versions that have one are named.
         """
         pythons = {recipe.version: recipe for recipe in self.pythons()}
         if spec.variant:
-            raise UsageError(f"{spec}: {spec.variant} CPython cannot be made yet", remedy="repair takes one")
-        if found := spec.among(pythons):
-            return pythons[found[0]]
+            raise UsageError(
+                f"{spec}: {spec.variant} CPython cannot be made yet", remedy="`manypython repair` takes one"
+            )
+        if versions := spec.among(pythons):
+            return pythons[versions[0]]
         raise UsageError(
             f"no recipe for CPython {spec}; there are {', '.join(map(str, pythons))}",
             remedy="`manypython recipes` lists what can be built",
@@ -93,11 +95,11 @@ def catalogue() -> Catalogue:
     changes = sorted((folder / "patches").iterdir(), key=lambda entry: entry.name)
     patches = tuple(read_patch(entry.read_text(encoding="utf-8"), entry.name) for entry in changes)
     series = tomllib.loads((folder / "series.toml").read_text(encoding="utf-8"))
-    return Catalogue({r.name: patched(r, patches) for r in recipes}, BuildNumber(series["build"]))
+    return Catalogue({r.name: with_patches(r, patches) for r in recipes}, BuildNumber(series["build"]))
 
 
-def patched(recipe: Recipe, patches: Iterable[Patch]) -> Recipe:
-    """A recipe with the patches that are for it."""
+def with_patches(recipe: Recipe, patches: Iterable[Patch]) -> Recipe:
+    """A recipe with the patches that apply to it."""
     return replace(recipe, patches=tuple(patch for patch in patches if patch.is_for(recipe)))
 
 

@@ -1,4 +1,4 @@
-"""Building for another machine: what configure scripts are told because they cannot find out."""
+"""Building for another machine: answers for configure scripts, which cannot find them out."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from manypython.model.target import Architecture, Target, native_architecture
 from manypython.recipes.model import Recipe
 
 
-def crossed(recipe: Recipe, target: Target) -> Recipe:
-    """The recipe with the arguments it takes to build it for a machine that is not this one.
+def cross_recipe(recipe: Recipe, target: Target) -> Recipe:
+    """The recipe with the arguments for building it for another machine.
 
     Args:
         recipe: as it is built natively.

@@ -36,7 +36,7 @@ class DebianSource:
 
 @dataclass(frozen=True)
 class Source:
-    """One release archive and where it can be had."""
+    """One release archive and where it can be fetched."""
 
     url: str
     """Upstream's address; its last part is the file name."""
@@ -67,7 +67,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class Patch:
-    """What is changed in a release's source before it is built, and why (``patches/*.toml``)."""
+    """A change of a release's source before it is built, with its reason (``patches/*.toml``)."""
 
     name: str
     recipe: str
@@ -78,12 +78,12 @@ class Patch:
     """Below the archive's top folder."""
     reason: str
     replacements: tuple[tuple[str, str], ...]
-    """Texts that stand in it exactly once, and what takes their place."""
+    """Texts that are in it exactly once, and their replacements."""
 
     def is_for(self, recipe: Recipe) -> bool:
         """Whether a recipe's source is changed by it."""
-        known = SpecifierSet(self.versions, prereleases=True).contains(recipe.version)
-        return known and self.recipe in (recipe.name, recipe.build)
+        in_range = SpecifierSet(self.versions, prereleases=True).contains(recipe.version)
+        return in_range and self.recipe in (recipe.name, recipe.build)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Recipe:
     provides: tuple[str, ...] = ()
     """Sonames of the shared libraries it installs, e.g. ``libssl.so.3``."""
     host_tools: tuple[str, ...] = ()
-    """Programs of the host it cannot be built without, e.g. ``perl``."""
+    """Programs of the host that its build needs, e.g. ``perl``."""
     pythons: str = ""
     """PEP 440 specifier of the CPython versions that use it; empty: all."""
     patches: tuple[Patch, ...] = ()
@@ -150,8 +150,8 @@ def read_recipes(text: str, file: str) -> tuple[Recipe, ...]:
     releases = [(row.version("version"), _source(row.table("source"))) for row in rows]
     common = _common(table)
     for row in rows:
-        row.done()
-    table.done()
+        row.insist_empty()
+    table.insist_empty()
     if key == "name":
         return (Recipe(name=name, version=releases[0][0], source=releases[0][1], **common),)
     *pinned, newest = sorted(releases, key=lambda release: release[0])
@@ -195,8 +195,8 @@ def _source(table: Table) -> Source:
             inner.sha256("sha256", sha256),
             inner.number("size", size, _BYTES),
         )
-        inner.done()
-    table.done()
+        inner.insist_empty()
+    table.insist_empty()
     return Source(url, sha256, size, debian)
 
 
@@ -210,7 +210,7 @@ def read_patch(text: str, file: str) -> Patch:
     replacements = []
     for row in table.tables("replace", required=True):
         replacements.append((row.string("old"), row.text("new")))
-        row.done()
+        row.insist_empty()
     patch = Patch(
         file.removesuffix(".toml"),
         table.string("recipe"),
@@ -219,7 +219,7 @@ def read_patch(text: str, file: str) -> Patch:
         table.string("reason"),
         tuple(replacements),
     )
-    table.done()
+    table.insist_empty()
     return patch
 
 
@@ -230,7 +230,7 @@ def _watch(table: Table) -> Watch:
         table.string("version", "{version}"),
         table.string("url"),
     )
-    table.done()
+    table.insist_empty()
     try:
         groups = dict.fromkeys(re.compile(watch.release).groupindex, "1")
         _ = watch.version.format(**groups), watch.url.format(**groups)

@@ -40,7 +40,7 @@ def check(plan: Plan) -> None:
     Raises:
         TreeError: a path leaves the tree, or two edits want different things of one file.
     """
-    seen: dict[tuple[str, object], Edit] = {}
+    edits_by_key: dict[tuple[str, object], Edit] = {}
     removed = {edit.path for edit in plan if isinstance(edit, Remove)}
     removed |= {edit.source for edit in plan if isinstance(edit, Move)}
     for edit in plan:
@@ -49,12 +49,12 @@ def check(plan: Plan) -> None:
         if not isinstance(edit, Remove) and {edit.path, *edit.path.parents} & removed:
             raise TreeError(f"{edit.path}: is both removed and edited")
         key = (type(edit).__name__, (edit.path, getattr(edit, "old", None)))
-        if seen.setdefault(key, edit) != edit:
-            raise TreeError(f"{edit.path}: two different edits: {seen[key]} and {edit}")
+        if edits_by_key.setdefault(key, edit) != edit:
+            raise TreeError(f"{edit.path}: two different edits: {edits_by_key[key]} and {edit}")
 
 
 def apply(tree: Tree, plan: Plan, *, reporter: Reporter, jobs: int, compiler: Tree | None = None) -> None:
-    """Do what a plan says.
+    """Carry a plan out.
 
     ELF files are copied in, stripped, then patched with one patchelf call each, on all
     cores. What fails on the way leaves the tree as it was: all new files are written
@@ -63,8 +63,8 @@ def apply(tree: Tree, plan: Plan, *, reporter: Reporter, jobs: int, compiler: Tr
     Args:
         tree: what is changed.
         plan: how.
-        reporter: told what takes long.
-        jobs: files side by side.
+        reporter: shows what takes long.
+        jobs: how many files at once.
         compiler: the interpreter that compiles bytecode; None: the tree's own.
 
     Raises:
@@ -85,13 +85,13 @@ def apply(tree: Tree, plan: Plan, *, reporter: Reporter, jobs: int, compiler: Tr
             swap.commit()
     except OSError as error:
         raise OutputError(f"{error.filename or tree.root}: cannot be changed: {error.strerror}") from None
-    wanted = tuple(edit for edit in plan if isinstance(edit, CompileBytecode))
-    if wanted:
-        bytecode.compile_all(tree, wanted, compiler=compiler or tree, jobs=jobs, reporter=reporter)
+    compilations = tuple(edit for edit in plan if isinstance(edit, CompileBytecode))
+    if compilations:
+        bytecode.compile_all(tree, compilations, compiler=compiler or tree, jobs=jobs, reporter=reporter)
 
 
 def _other(root: Path, swap: Swap, edit: Edit) -> None:
-    """What needs no patchelf."""
+    """The edits that need no patchelf."""
     place = root / edit.path
     match edit:
         case Remove():

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from manypython.elf.policies import Policies
-from manypython.elf.reading import CompanionError, ElfFile, Reader, elf_paths, wanted_symbols
+from manypython.elf.reading import CompanionError, ElfFile, Reader, elf_paths, undefined_symbols
 from manypython.model.errors import AuditError, TreeError, UsageError
 from manypython.model.target import Architecture, LibcFamily, Target
 from manypython.model.tree import Tree
@@ -51,7 +51,7 @@ class Stranger:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What an audit found."""
+    """The result of an audit."""
 
     root: Path
     files: tuple[ElfFile, ...]
@@ -68,7 +68,7 @@ class AuditReport:
     strangers: tuple[Stranger, ...] = ()
     """ELF files that are none of the interpreter's and that it cannot load: they stay as they are."""
 
-    def found(self, path: PurePosixPath | Path) -> tuple[Find, ...]:
+    def finds_of(self, path: PurePosixPath | Path) -> tuple[Find, ...]:
         """What is loaded for the needs of a file: of the tree, or an absolute path outside."""
         return self.finds.get(Path(self.layout.root, path), ())
 
@@ -122,9 +122,9 @@ def audit(
     Args:
         tree: what to look at.
         target: list what is too new for it.
-        search: folders to look for external libraries in, after what the files say and before
+        search: folders to look for external libraries in, after the files' rpaths and before
             ``LD_LIBRARY_PATH``, the system's folders and the tree's ``lib``.
-        origins: folders where the tree stood before; what its files say of them means the tree.
+        origins: folders where the tree stood before; paths below them in its files mean the tree.
 
     Raises:
         TreeError: the files are of several architectures, or of one that we do not know.
@@ -186,7 +186,7 @@ def require(report: AuditReport, target: Target) -> None:
 def _read(
     tree: Tree, reader: Reader, architecture: Architecture
 ) -> tuple[tuple[ElfFile, ...], tuple[Stranger, ...]]:
-    """The ELF files of a tree, those apart that are no concern of the interpreter's.
+    """The ELF files of a tree, and apart from them those that do not concern the interpreter.
 
     Raises:
         AuditError: a file of the interpreter's own is broken.
@@ -212,7 +212,7 @@ def _architecture(tree: Tree, reader: Reader) -> Architecture:
     """The one architecture of a tree's files."""
     main = tree.executable
     expected = reader.read(main).architecture
-    if expected not in [known.value for known in Architecture]:
+    if expected not in [architecture.value for architecture in Architecture]:
         raise TreeError(f"{main}: is for {expected}, which manypython does not know")
     return Architecture(expected)
 
@@ -229,7 +229,7 @@ def one_architecture(report: AuditReport) -> None:
         odd = next(file for file in report.files if file.architecture != common)
         raise TreeError(
             f"{report.root / odd.path}: is for {odd.architecture}, the other files are for {common}",
-            remedy="take the file out of the tree, or give a tree of one architecture",
+            remedy="remove the file from the tree, or give a tree of one architecture",
         )
 
 
@@ -238,7 +238,7 @@ def _users(library: ElfFile, files: tuple[ElfFile, ...]) -> tuple[PurePosixPath,
 
 
 def _too_new(root: Path, files: tuple[ElfFile, ...], policies: Policies, tag: str) -> tuple[TooNew, ...]:
-    found = []
+    too_new = []
     for file in files:
         beyond = {
             (library, version)
@@ -246,9 +246,9 @@ def _too_new(root: Path, files: tuple[ElfFile, ...], policies: Policies, tag: st
             if not policies.allows(tag, library, version)
         }
         if beyond:
-            found += [
+            too_new += [
                 TooNew(file.path, symbol.name, symbol.version, symbol.library, _users(file, files))
-                for symbol in wanted_symbols(root / file.path)
+                for symbol in undefined_symbols(root / file.path)
                 if (symbol.library, symbol.version) in beyond
             ]
-    return tuple(found)
+    return tuple(too_new)

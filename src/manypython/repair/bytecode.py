@@ -61,8 +61,8 @@ def compile_all(
         tree: where they are.
         edits: which.
         compiler: the interpreter that does it: the tree's own, or one of the very same version.
-        jobs: processes side by side.
-        reporter: told how far it is.
+        jobs: how many processes at once.
+        reporter: shows the progress.
 
     Raises:
         BuildError: the interpreter does not run here.
@@ -82,7 +82,7 @@ def _compile(tree: Tree, compiler: Tree, edits: tuple[CompileBytecode, ...]) -> 
         try:
             process.run(
                 (compiler.executable, "-I", "-S", "-B", "-c", _PROGRAM, Path(file.name)),
-                cwd=tree.root,  # names are relative: importlib puts the real path in at import
+                cwd=tree.root,  # names are relative: importlib fills in the real path at import
                 env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
             )
         except process.ProgramError as error:

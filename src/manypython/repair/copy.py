@@ -1,4 +1,4 @@
-"""Copy a Python without what the archive leaves out: the original is never touched."""
+"""Copy a Python without what the archive leaves out; the original is never touched."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from manypython.repair.relocate import origins
 from manypython.repair.survey import Fate, Oddity, survey
 
 
-def surveyed(prefix: Tree) -> tuple[Oddity, ...]:
-    """What is odd of all that ``copy`` takes."""
+def oddities_of(prefix: Tree) -> tuple[Oddity, ...]:
+    """What is odd in all that ``copy`` takes."""
     return survey(prefix, [edit.path for edit in plan_prune(prefix)], origins(prefix))
 
 
 def copy(prefix: Tree, place: Path, oddities: Iterable[Oddity] = ()) -> Tree:
     """Copy a prefix to a new folder, without what ``plan_prune`` removes.
 
-    Of a prefix that other software lives in too (``/usr``) only what belongs to this Python
-    is taken.
+    Of a prefix shared with other software (``/usr``), only what belongs to this Python is
+    taken.
 
     Args:
         prefix: what is copied.
         place: the new folder.
-        oddities: what ``surveyed`` found in it; none is refused.
+        oddities: what ``oddities_of`` gave for it; none of them is refused.
 
     Raises:
         TreeError: a file cannot be read, or there is no room.

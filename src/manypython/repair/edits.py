@@ -23,7 +23,7 @@ class CopyIn:
 
 @dataclass(frozen=True)
 class Move:
-    """Bring a file of the tree to another place in it (a library that others might meet)."""
+    """Move a file of the tree to another place in it (a library that other programs might load)."""
 
     path: PurePosixPath
     source: PurePosixPath
@@ -62,7 +62,7 @@ class SetSoname:
 
 @dataclass(frozen=True)
 class ReplaceNeeded:
-    """Let a file need ``new`` where it needed ``old``."""
+    """Make a file need ``new`` instead of ``old``."""
 
     path: PurePosixPath
     old: str
@@ -120,8 +120,8 @@ Edit = (
 Plan = tuple[Edit, ...]
 
 
-def joined(first: Plan, second: Plan) -> Plan:
-    """Two plans that were made of the same tree, as one: the second follows what the first moves.
+def join(first: Plan, second: Plan) -> Plan:
+    """Two plans for the same tree as one: the second follows what the first moves.
 
     What the second would do to files that the first takes away is left out.
     """

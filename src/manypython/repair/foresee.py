@@ -1,4 +1,4 @@
-"""Try a graft's plan on what was read, before anything is written."""
+"""Try a graft's plan on the tree as it was read, before anything is written."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ def insist_holds(
         AuditError: names each file that would find nothing, or something else.
     """
     after = afterwards(layout, libraries, plan)
-    then = resolve(after, Outside())
+    finds_afterwards = resolve(after, Outside())
     facts: dict[str, None] = {}
     for before in (*(Path(layout.root, path) for path in layout.files), *libraries):
         place = places.get(before) or layout.inside(before)
-        found = {find.name: find for find in then.get(Path(after.root, place or ""), ())}
+        new_finds = {find.name: find for find in finds_afterwards.get(Path(after.root, place or ""), ())}
         for find in finds.get(before, ()):
-            for fact in _difference(find, found.get(new_name(find, places)), places):
+            for fact in _difference(find, new_finds.get(new_name(find, places)), places):
                 facts[f"  {place}: {fact}"] = None
     if facts:
         raise AuditError(
-            "nothing was changed, for afterwards files would not load what they load now:\n"
+            "nothing was changed, because files would no longer load what they load now:\n"
             + "\n".join(facts),
-            remedy="take these files out of the tree, or let each have an rpath to its own libraries",
+            remedy="remove these files from the tree, or give each an rpath to its own libraries",
         )
 
 
 def afterwards(layout: Layout, libraries: Mapping[Path, Library], plan: Plan) -> Layout:
-    """A tree as it will be: what the dynamic linker will read, and no place where it stood before."""
+    """A tree as it will be: what the dynamic linker will read. It has no origins."""
     files: dict[PurePosixPath, Linkage] = dict(layout.files)
     links = dict(layout.links)
     for edit in plan:
@@ -75,7 +75,7 @@ def _difference(before: Find, after: Find | None, places: Places) -> Iterator[st
     """What is wrong with what a file will find for one need."""
     if before.everywhere or before.others:
         return
-    wanted = places.get(before.path) or before.inside if before.path else None
-    got = after.inside if after else None
-    if got != wanted:
-        yield f"{before.name} would be {got or 'found nowhere'}, not {wanted}"
+    expected = places.get(before.path) or before.inside if before.path else None
+    actual = after.inside if after else None
+    if actual != expected:
+        yield f"{before.name} would be {actual or 'found nowhere'}, not {expected}"

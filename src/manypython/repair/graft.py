@@ -23,7 +23,7 @@ from manypython.repair.edits import (
 from manypython.repair.foresee import insist_holds
 from manypython.repair.libraries import Library
 from manypython.repair.loading import Find
-from manypython.repair.rpath import Places, User, new_name, opened, rpath
+from manypython.repair.rpath import Places, User, link_folders, new_name, rpath
 
 
 @dataclass(frozen=True)
@@ -52,22 +52,22 @@ def plan_graft(report: AuditReport) -> Plan:
     _insist_certain(report)
     places = _places(report)
     edits: list[Edit] = []
-    done: set[PurePosixPath] = set()
+    planned: set[PurePosixPath] = set()
     for library in _in_order(report):
         place = places[library.path]
-        if place not in done:
-            done.add(place)
-            edits += _brought(report, library, places)
+        if place not in planned:
+            planned.add(place)
+            edits += _bring_in(report, library, places)
         elif library.inside:
             edits.append(Remove(library.inside, f"the same as {place}"))
     moved = {library.inside for library in report.libraries.values()}
-    folders = opened(report.finds.values())
+    folders = link_folders(report.finds.values())
     for file in report.files:
         if file.path in moved:
             continue
         if file.strippable:
             edits.append(Strip(file.path))
-        finds = report.found(file.path)
+        finds = report.finds_of(file.path)
         edits += _needs(file.path, finds, places)
         before = Path(report.layout.root, file.path)
         user = User(file, finds, before, file.path, folders.get(file.path, ()))
@@ -84,11 +84,11 @@ def plan_graft(report: AuditReport) -> Plan:
 def grafts(report: AuditReport) -> tuple[Graft, ...]:
     """The libraries to bring in, with the names they get: ``libssl-1a2b3c4d.so.3``."""
     places = _places(report)
-    found: dict[PurePosixPath, Graft] = {}
+    grafts_by_place: dict[PurePosixPath, Graft] = {}
     for library in _in_order(report):
         place = places[library.path]
-        found.setdefault(place, Graft(library.soname, place, library.sha256))
-    return tuple(found.values())
+        grafts_by_place.setdefault(place, Graft(library.soname, place, library.sha256))
+    return tuple(grafts_by_place.values())
 
 
 def _in_order(report: AuditReport) -> list[Library]:
@@ -96,7 +96,7 @@ def _in_order(report: AuditReport) -> list[Library]:
 
 
 def _places(report: AuditReport) -> Places:
-    """Where each library goes. Files that are alike in all they say and load are one library."""
+    """Where each library goes. Files with the same content that load the same are one library."""
     kinds = _kinds(report)
     names: dict[str, int] = {}
     for library in _in_order(report):
@@ -109,9 +109,9 @@ def _places(report: AuditReport) -> Places:
 
 
 def _kinds(report: AuditReport) -> dict[Path, int]:
-    """A number for each library, equal where content and what is loaded for it are.
+    """A number for each library: equal where the content is the same and what is loaded for it, too.
 
-    Two copies of a library beside two different libraries that they need are two.
+    Two copies that stand beside two different libraries that they need are two libraries.
     """
     libraries = _in_order(report)
     signs: dict[Path, object] = {library.path: (library.soname, library.sha256) for library in libraries}
@@ -123,7 +123,10 @@ def _kinds(report: AuditReport) -> dict[Path, int]:
             return kinds
         count = len(numbers)
         signs = {
-            path: (kind, tuple(kinds.get(find.path, find.path) for find in report.found(path) if find.path))
+            path: (
+                kind,
+                tuple(kinds.get(find.path, find.path) for find in report.finds_of(path) if find.path),
+            )
             for path, kind in kinds.items()
         }
 
@@ -133,8 +136,8 @@ def _hashed(library: Library, mark: str = "") -> str:
     return f"{base}-{library.sha256[:8]}{mark}{dot}{rest}"
 
 
-def _brought(report: AuditReport, library: Library, places: Places) -> list[Edit]:
-    place, finds = places[library.path], report.found(library.path)
+def _bring_in(report: AuditReport, library: Library, places: Places) -> list[Edit]:
+    place, finds = places[library.path], report.finds_of(library.path)
     user = User(library.linkage, finds, library.path, place)
     return [
         Move(place, library.inside) if library.inside else CopyIn(place, library.path),
@@ -146,7 +149,7 @@ def _brought(report: AuditReport, library: Library, places: Places) -> list[Edit
 
 
 def _needs(path: PurePosixPath, finds: tuple[Find, ...], places: Places) -> list[Edit]:
-    """What a file is told of libraries that have another name now."""
+    """New names in a file, for the libraries that are renamed."""
     names = {find.name: new_name(find, places) for find in finds}
     return [ReplaceNeeded(path, old, new) for old, new in names.items() if new != old]
 
@@ -155,7 +158,7 @@ def _insist_located(report: AuditReport) -> None:
     lost = [
         f"  {find.name}, needed by {_shown(report, user)}"
         for user in _users(report)
-        for find in report.found(user)
+        for find in report.finds_of(user)
         if find.lost
     ]
     if not lost:
@@ -163,20 +166,20 @@ def _insist_located(report: AuditReport) -> None:
     searched = "".join(f"{folder}, " for folder in report.searched)
     raise AuditError(
         "libraries that cannot be located:\n" + "\n".join(dict.fromkeys(lost)),
-        remedy="install them, name their folder with --search DIR, or take the files out of the tree "
+        remedy="install them, name their folder with --search DIR, or remove the files from the tree "
         f"(searched: the files' rpaths, {searched}LD_LIBRARY_PATH and the system's library folders)",
     )
 
 
 def _insist_certain(report: AuditReport) -> None:
-    """Refuse a file that gets another library from each that loads it, where it had to be told of one."""
+    """Refuse a file that gets different libraries from those that load it, if one had to be chosen."""
     facts = [
-        f"  {_shown(report, user)}: {find.name} is {' or '.join(_shown(report, path) for path in found)}"
+        f"  {_shown(report, user)}: {find.name} is {' or '.join(_shown(report, path) for path in paths)}"
         for user in _users(report)
-        for find in report.found(user)
+        for find in report.finds_of(user)
         if find.others and find.path is not None
-        for found in [(find.path, *find.others)]
-        if any(path in report.libraries or report.layout.inside(path) is None for path in found)
+        for paths in [(find.path, *find.others)]
+        if any(path in report.libraries or report.layout.inside(path) is None for path in paths)
     ]
     if facts:
         raise AuditError(

@@ -21,7 +21,7 @@ class Library:
     """A library to bring in: from outside, or from where it spreads to other programs."""
 
     path: Path
-    """The file, all links followed: what it is known by."""
+    """The file, all links followed; it identifies the library."""
     inside: PurePosixPath | None
     """The same in the tree; None where it lies outside."""
     soname: str
@@ -37,16 +37,18 @@ def laid_out(tree: Tree, files: tuple[ElfFile, ...], origins: tuple[str, ...]) -
         files: its ELF files.
         origins: folders where it stood before.
     """
-    known = {file.path: file for file in files}
+    files_by_path = {file.path: file for file in files}
     root = tree.root.resolve()
-    stood = dict.fromkeys(place for origin in origins for place in (origin, os.path.realpath(origin)))
+    earlier_places = dict.fromkeys(
+        place for origin in origins for place in (origin, os.path.realpath(origin))
+    )
     main = PurePosixPath(tree.executable.resolve().relative_to(root))
-    layout = Layout(str(root), known, {}, main, tuple(stood))
+    layout = Layout(str(root), files_by_path, {}, main, tuple(earlier_places))
     links: dict[PurePosixPath, PurePosixPath] = {}
     for folder, _, names in os.walk(root):
         for path in (Path(folder, name) for name in names):
             goals = layout.meant(os.path.realpath(path)) if path.is_symlink() else ()
-            if goal := next((goal for goal in goals if goal in known), None):
+            if goal := next((goal for goal in goals if goal in files_by_path), None):
                 links[PurePosixPath(path.relative_to(root))] = goal
     return replace(layout, links=links)
 
@@ -62,13 +64,13 @@ def around(layout: Layout, search: tuple[Path, ...]) -> Outside:
 
 def beyond(finds: Finds, path: Path) -> Iterator[Find]:
     """What a file needs, directly or through others, from outside the tree."""
-    seen, queue = {path}, [path]
+    visited, queue = {path}, [path]
     while queue:
         for find in finds.get(queue.pop(), ()):
             if find.inside is None and not find.everywhere:
                 yield find
-            if find.path and find.path not in seen:
-                seen.add(find.path)
+            if find.path and find.path not in visited:
+                visited.add(find.path)
                 queue.append(find.path)
 
 
@@ -94,7 +96,7 @@ def to_bring_in(
                 queue.append(find.path)
             names[find.path] = (min(name, names.get(find.path, (name,))[0]), find.inside)
     for path, (name, inside) in names.items():
-        found = (path, layout.files[inside]) if inside else outside.read(str(path))
-        if found is not None:
-            soname = PurePosixPath(found[1].soname).name or name
-            yield Library(path, inside, soname, found[1], digest(path))
+        file = (path, layout.files[inside]) if inside else outside.read(str(path))
+        if file is not None:
+            soname = PurePosixPath(file[1].soname).name or name
+            yield Library(path, inside, soname, file[1], digest(path))

@@ -38,7 +38,7 @@ class Find:
     others: tuple[Path, ...] = ()
     """What is found instead where others load the file."""
     everywhere: bool = False
-    """Whether every system has it, so that only the path in its name is in the way."""
+    """Whether every system has it, so that only the path in its name is a problem."""
 
     @property
     def lost(self) -> bool:
@@ -56,7 +56,7 @@ class Layout:
     links: Mapping[PurePosixPath, PurePosixPath]
     """Links in the tree to files in the tree."""
     main: PurePosixPath
-    """The interpreter: what it says of libraries holds for all that it loads."""
+    """The interpreter: its rpath holds for all that it loads."""
     origins: tuple[str, ...] = ()
     """Folders where the tree stood before: a path below one of them means the same place in the tree."""
     libc: LibcFamily = LibcFamily.GLIBC
@@ -92,7 +92,7 @@ class Outside:
         """Prepare to look.
 
         Args:
-            folders: where libraries are looked for that no rpath leads to, the first first.
+            folders: where libraries that no rpath leads to are looked for, in this order.
         """
         self.folders = tuple(os.path.realpath(folder) for folder in folders)
 
@@ -100,8 +100,8 @@ class Outside:
     def read(self, path: str) -> tuple[Path, Linkage] | None:
         """A file with its links followed; None where it is no library."""
         real = Path(os.path.realpath(path))
-        found = linkage(real)
-        return (real, found) if found else None
+        elf_linkage = linkage(real)
+        return (real, elf_linkage) if elf_linkage else None
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class _View:
     """What one way of loading a file finds for one of its needs."""
 
     alone: bool
-    found: _Loaded | None
+    library: _Loaded | None
     by_rpath: bool = False
     """Whether the rpath of files leads to it, and not what the machine says."""
 
@@ -149,23 +149,23 @@ class _Resolver:
         self.layout, self.outside = layout, outside
 
     def resolve(self) -> dict[Path, tuple[Find, ...]]:
-        seen: dict[Path, dict[str, list[_View]]] = {}
+        views_by_file: dict[Path, dict[str, list[_View]]] = {}
         base = self._base()
         owns = [self._own(path) for path in self.layout.files]
         queue = deque(_Load(own, () if own.linkage.program else base, alone=True) for own in owns)
-        known = set(queue)
+        met = set(queue)
         while queue:
             load = queue.popleft()
-            needs = seen.setdefault(load.what.path, {})
+            needs = views_by_file.setdefault(load.what.path, {})
             for name, view in self._needs(load):
                 needs.setdefault(name, []).append(view)
-                for new in self._following(load, view.found, base):
-                    if new not in known:
-                        known.add(new)
+                for new in self._following(load, view.library, base):
+                    if new not in met:
+                        met.add(new)
                         queue.append(new)
         return {
             path: tuple(self._choice(path, name, views) for name, views in needs.items())
-            for path, needs in seen.items()
+            for path, needs in views_by_file.items()
         }
 
     def _own(self, path: PurePosixPath) -> _Loaded:
@@ -173,22 +173,22 @@ class _Resolver:
         return _Loaded(place, self.layout.files[path], path, str(place.parent))
 
     def _base(self) -> tuple[str, ...]:
-        """What everything inherits that the interpreter loads: its ``DT_RPATH``, and libpython's."""
+        """What everything that the interpreter loads inherits: its ``DT_RPATH``, and libpython's."""
         if self.layout.main not in self.layout.files:
             return ()
         main = _Load(self._own(self.layout.main), (), alone=True)
         inherited = self._passed_on(main)
         for name, view in self._needs(main):
-            if view.found and PurePosixPath(name).name.startswith("libpython"):
-                return self._passed_on(_Load(view.found, inherited, alone=False))
+            if view.library and PurePosixPath(name).name.startswith("libpython"):
+                return self._passed_on(_Load(view.library, inherited, alone=False))
         return inherited
 
-    def _following(self, load: _Load, found: _Loaded | None, base: tuple[str, ...]) -> Iterator[_Load]:
-        """How what is found comes to be loaded."""
-        if found:
-            yield _Load(found, self._passed_on(load), alone=False)
-            if found.inside is None:
-                yield _Load(found, base, alone=True)
+    def _following(self, load: _Load, library: _Loaded | None, base: tuple[str, ...]) -> Iterator[_Load]:
+        """The ways in which a library comes to be loaded."""
+        if library:
+            yield _Load(library, self._passed_on(load), alone=False)
+            if library.inside is None:
+                yield _Load(library, base, alone=True)
 
     def _passed_on(self, load: _Load) -> tuple[str, ...]:
         own = () if load.what.linkage.runpath else self._folders(load.what)
@@ -210,56 +210,58 @@ class _Resolver:
             if everywhere(libc, base):
                 yield name, _View(load.alone, None)
                 continue
-            found = None
+            library = None
             if folder:  # linked by its path; where that is gone, it is looked for like any other
-                found = self._first((self.layout.folder(folder, what.folder),), base, what)
-            by_path = found is not None
-            found = found or self._first(rpath, base, what)
-            by_rpath = found is not None and not by_path
-            found = found or self._first(self.outside.folders, base, what)
-            yield name, _View(load.alone, found, by_rpath)
+                library = self._first((self.layout.folder(folder, what.folder),), base, what)
+            by_path = library is not None
+            library = library or self._first(rpath, base, what)
+            by_rpath = library is not None and not by_path
+            library = library or self._first(self.outside.folders, base, what)
+            yield name, _View(load.alone, library, by_rpath)
 
     def _first(self, folders: tuple[str, ...], name: str, user: _Loaded) -> _Loaded | None:
-        """The first library of that name which is for the user's architecture."""
+        """The first library of that name that is for the user's architecture."""
         for folder in folders:
-            found = self._at(folder, name) if folder else None
-            if found and found.linkage.architecture == user.linkage.architecture:
-                return found
+            library = self._at(folder, name) if folder else None
+            if library and library.linkage.architecture == user.linkage.architecture:
+                return library
         return None
 
     @functools.cache  # noqa: B019
     def _at(self, folder: str, name: str) -> _Loaded | None:
         """The library in a place: the tree's own, where the place is or was in the tree."""
         place = f"{folder}/{name}"
-        for named in self.layout.meant(place):
-            path = self.layout.links.get(named, named)
+        for inside in self.layout.meant(place):
+            path = self.layout.links.get(inside, inside)
             if path in self.layout.files:
-                opened = Path(self.layout.root, named).parent
-                return _Loaded(Path(self.layout.root, path), self.layout.files[path], path, str(opened))
-        found = self.outside.read(place)
-        if found is None:
+                parent = Path(self.layout.root, inside).parent
+                return _Loaded(Path(self.layout.root, path), self.layout.files[path], path, str(parent))
+        outside = self.outside.read(place)
+        if outside is None:
             return None
-        for path in self.layout.meant(found[0]):  # through a link from outside
+        for path in self.layout.meant(outside[0]):  # through a link from outside
             if path in self.layout.files:
                 return self._own(path)
-        return _Loaded(found[0], found[1], None, folder) if self.layout.inside(found[0]) is None else None
+        return (
+            _Loaded(outside[0], outside[1], None, folder) if self.layout.inside(outside[0]) is None else None
+        )
 
     def _choice(self, user: Path, name: str, views: list[_View]) -> Find:
         """What a file gets, where that depends on who loads it.
 
         A file of the tree that others load gets what it gets from them, before what it would
-        get alone; a library from outside the other way round: it is the same for everybody.
+        get alone. For a library from outside it is the other way round: it is the same for everybody.
         """
         if everywhere(self.layout.libc, PurePosixPath(name).name):
             return Find(name, None, everywhere=True)
         loaded, alone = ([view for view in views if view.alone is kind] for kind in (False, True))
         first, second = (loaded, alone) if self.layout.inside(user) else (alone, loaded)
-        asked = first if any(view.found for view in first) else second
-        found = list({view.found.path: view.found for view in asked if view.found}.values())
-        found.sort(key=lambda each: (each.inside is None, each.path))
-        if not found:
+        deciding = first if any(view.library for view in first) else second
+        libraries = list({view.library.path: view.library for view in deciding if view.library}.values())
+        libraries.sort(key=lambda library: (library.inside is None, library.path))
+        if not libraries:
             return Find(name, None)
-        best, *others = found
+        best, *others = libraries
         folder = self.layout.inside(best.folder) if best.inside else None
-        sure = not others and all(view.by_rpath for view in asked)
-        return Find(name, best.path, best.inside, folder, sure, tuple(each.path for each in others))
+        sure = not others and all(view.by_rpath for view in deciding)
+        return Find(name, best.path, best.inside, folder, sure, tuple(library.path for library in others))

@@ -17,7 +17,7 @@ from manypython.repair.audit import AuditReport, require
 from manypython.repair.audit import audit as audit_tree
 from manypython.repair.bytecode import plan_bytecode
 from manypython.repair.copy import copy
-from manypython.repair.edits import Plan, joined
+from manypython.repair.edits import Plan, join
 from manypython.repair.graft import Graft, grafts, plan_graft
 from manypython.repair.prune import plan_prune
 from manypython.repair.relocate import origins, plan_relocate
@@ -26,7 +26,7 @@ from manypython.run import Run
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditedTree:
     """A copy of a prefix, and what its files need."""
 
     prefix: Tree
@@ -40,29 +40,31 @@ class Audited:
     """Folders where the prefix stood before."""
 
     @contextmanager
-    def named(self) -> Iterator[None]:
-        """What is wrong with the copy is told of the prefix: the copy is gone when the error is read."""
-        with named(self.prefix.root, self.tree.root):
+    def telling_of_prefix(self) -> Iterator[None]:
+        """Let errors name the prefix instead of its copy, which is gone when the error is read."""
+        with telling_of(self.prefix.root, self.tree.root):
             yield
 
     @property
     def plan(self) -> Plan:
-        """Graft and relocate: every edit that makes the copy portable but for its bytecode.
+        """Graft and relocate: every edit that makes the copy portable, except its bytecode.
 
         Raises:
             AuditError: a library cannot be located, or a file would not find what it found before.
             TreeError: the tree's sysconfig data is broken.
         """
-        left = frozenset(stranger.path for stranger in self.report.strangers)
-        with self.named():
-            return joined(
+        strangers = frozenset(stranger.path for stranger in self.report.strangers)
+        with self.telling_of_prefix():
+            return join(
                 plan_graft(self.report),
-                plan_relocate(self.tree, build_paths=self.build_paths, stood=self.origins, left=left),
+                plan_relocate(
+                    self.tree, build_paths=self.build_paths, origins=self.origins, strangers=strangers
+                ),
             )
 
 
 @dataclass(frozen=True)
-class Repaired:
+class PortableTree:
     """A tree that has been through audit, graft and relocate, and its audit afterwards."""
 
     tree: Tree
@@ -74,12 +76,12 @@ class Repaired:
     """Every edit that was made."""
     forbidden: tuple[str, ...] = ()
     """Folders no file of it may name."""
-    audited: Audited | None = field(default=None, repr=False)
-    """What it was; None of a tree that came repaired."""
+    audited_tree: AuditedTree | None = field(default=None, repr=False)
+    """What it was made of; None for a tree that was portable when it came."""
 
     @classmethod
-    def of(cls, tree: Tree, target: Target | None) -> Repaired:
-        """A tree that is repaired already.
+    def of(cls, tree: Tree, target: Target | None) -> PortableTree:
+        """A tree that is portable already.
 
         Args:
             tree: as it stands.
@@ -102,7 +104,7 @@ def audit(  # noqa: PLR0913  (what, where to, and what it was built with)
     search: tuple[Path, ...] = (),
     build_paths: tuple[str, ...] = (),
     oddities: tuple[Oddity, ...] = (),
-) -> Audited:
+) -> AuditedTree:
     """Copy a prefix, and look at what its files need.
 
     Args:
@@ -110,28 +112,30 @@ def audit(  # noqa: PLR0913  (what, where to, and what it was built with)
         folder: where to.
         run: progress.
         search: folders to look for external libraries in.
-        build_paths: folders of the build machine; where there are some, every library must be of ``search``.
+        build_paths: folders of the build machine; if there are any, every library must come from ``search``.
         oddities: what a survey of the prefix found.
     """
     with run.reporter.step("copy", str(prefix.root)):
         tree = copy(prefix, folder, oddities)
     for oddity in oddities:
         run.reporter.note(str(oddity))
-    with run.reporter.step("audit"), named(prefix.root, tree.root):
-        stood = origins(prefix)
-        report = audit_tree(tree, search=search, origins=stood)
+    with run.reporter.step("audit"), telling_of(prefix.root, tree.root):
+        places = origins(prefix)
+        report = audit_tree(tree, search=search, origins=places)
         if build_paths:
             _insist_built(report, search)
     for stranger in report.strangers:
         run.reporter.note(str(stranger))
-    return Audited(prefix, tree, report, build_paths, stood)
+    return AuditedTree(prefix, tree, report, build_paths, places)
 
 
-def repair(audited: Audited, target: Target | None, run: Run, *, compiling: Tree | None = None) -> Repaired:
+def repair(
+    audited_tree: AuditedTree, target: Target | None, run: Run, *, compiling: Tree | None = None
+) -> PortableTree:
     """Carry the plan out on the copy, compile its bytecode, and audit it again.
 
     Args:
-        audited: the copy.
+        audited_tree: the copy.
         target: what it must run on; None: the lowest policy it meets.
         run: progress, jobs.
         compiling: an interpreter of the same version, where this machine cannot run the prefix's own.
@@ -141,39 +145,39 @@ def repair(audited: Audited, target: Target | None, run: Run, *, compiling: Tree
         BuildError: the interpreter does not run here.
         OutputError: there is no room for the copy.
     """
-    tree, plan = audited.tree, audited.plan
-    with audited.named():
+    tree, plan = audited_tree.tree, audited_tree.plan
+    with audited_tree.telling_of_prefix():
         with run.reporter.step("graft and relocate", f"{len(plan)} edits"):
             apply(tree, plan, reporter=run.reporter, jobs=run.jobs)
         bytecode = plan_bytecode(tree)
         with ThreadPoolExecutor(1) as beside:  # bytecode is written while the ELF files are read
-            written = beside.submit(
+            compilation = beside.submit(
                 apply, tree, bytecode, reporter=run.reporter, jobs=run.jobs, compiler=compiling
             )
             report, meets = _met(tree, target)
-            written.result()
+            compilation.result()
         require(report, meets)
-    edits = (*plan_prune(audited.prefix), *plan, *bytecode)
-    forbidden = (*audited.build_paths, *audited.origins)
-    return Repaired(tree, meets, report, grafts(audited.report), edits, forbidden, audited)
+    edits = (*plan_prune(audited_tree.prefix), *plan, *bytecode)
+    forbidden = (*audited_tree.build_paths, *audited_tree.origins)
+    return PortableTree(tree, meets, report, grafts(audited_tree.report), edits, forbidden, audited_tree)
 
 
 @contextmanager
-def named(given: Path, root: Path) -> Iterator[None]:
-    """What is wrong with a copy is told of what was given: the copy is gone when the error is read.
+def telling_of(original: Path, copy_root: Path) -> Iterator[None]:
+    """Let errors name what was given instead of its copy, which is gone when the error is read.
 
-    Where the copy cannot be written (``OutputError``), it is the place of the copy that matters.
+    An ``OutputError`` is left alone: where the copy cannot be written, its place matters.
 
     Args:
-        given: a prefix, or an archive.
-        root: its copy.
+        original: a prefix, or an archive.
+        copy_root: its copy.
     """
     try:
         yield
     except (AuditError, BuildError, HostToolError, TreeError) as error:
-        for place in dict.fromkeys((str(root), os.path.realpath(root))):
-            error.message = error.message.replace(place, str(given))
-            error.remedy = error.remedy.replace(place, str(given))
+        for place in dict.fromkeys((str(copy_root), os.path.realpath(copy_root))):
+            error.message = error.message.replace(place, str(original))
+            error.remedy = error.remedy.replace(place, str(original))
         raise
 
 

@@ -1,4 +1,4 @@
-"""What a portable archive leaves out of a prefix, as data with a reason each."""
+"""What a portable archive leaves out of a prefix: data, each entry with its reason."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ _ROOT = (
 
 def plan_prune(tree: Tree) -> tuple[Remove, ...]:
     """Everything in a prefix that its portable copy leaves out."""
-    found: dict[PurePosixPath, str] = {}
+    reasons: dict[PurePosixPath, str] = {}
     for base, patterns in ((tree.stdlib, _STDLIB), (tree.root, _ROOT)):
         for pattern, reason in patterns:
             for path in base.glob(pattern):
-                found[PurePosixPath(path.relative_to(tree.root))] = reason
+                reasons[PurePosixPath(path.relative_to(tree.root))] = reason
     return tuple(
         Remove(path, reason)
-        for path, reason in sorted(found.items())
-        if not any(parent in found for parent in path.parents)
+        for path, reason in sorted(reasons.items())
+        if not any(parent in reasons for parent in path.parents)
     )
 
 

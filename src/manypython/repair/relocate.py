@@ -26,7 +26,7 @@ def old_prefix(tree: Tree) -> str:
 
 
 def origins(tree: Tree) -> tuple[str, ...]:
-    """Where a prefix was configured to be, and where it stands now; a shared one is no one's.
+    """Where a prefix was configured to be, and where it stands now; none for a shared one.
 
     Raises:
         TreeError: its sysconfig data is missing or broken.
@@ -48,17 +48,17 @@ def plan_relocate(
     tree: Tree,
     *,
     build_paths: tuple[str, ...] = (),
-    stood: tuple[str, ...] = (),
-    left: frozenset[PurePosixPath] = frozenset(),
+    origins: tuple[str, ...] = (),
+    strangers: frozenset[PurePosixPath] = frozenset(),
 ) -> Plan:
     """What to write so that no file names the old prefix or the build machine.
 
     Args:
         tree: the tree to be made relocatable.
         build_paths: absolute folders of the machine it was built on.
-        stood: folders where it stood besides, whose Python the scripts in ``bin/`` may name: those that
-            pip installed after the tree was moved.
-        left: ELF files that are left as they are.
+        origins: other folders where it stood. Scripts in ``bin/`` that pip installed after the tree was
+            moved may name the Python there.
+        strangers: ELF files that are left as they are.
 
     Raises:
         TreeError: the tree's sysconfig data is missing or broken.
@@ -68,8 +68,8 @@ def plan_relocate(
     own = tuple(str(variables.get(key, "")) for key in ("abs_builddir", "abs_srcdir") if variables.get(key))
     own = tuple(path for path in own if path.startswith("/") and len(path) > _SHORTEST)
     scrubber = Scrubber(prefix, tuple(sorted({*build_paths, *own})))
-    scrubbed = sysconfig.scrubbed(variables, scrubber)
-    texts = dict(_texts(tree, scrubber, scrubbed, (prefix, *stood)))
+    scrubbed = sysconfig.scrub(variables, scrubber)
+    texts = dict(_texts(tree, scrubber, scrubbed, (prefix, *origins)))
     texts.update(_records(tree, texts))
     edits: list[Edit] = [
         WriteText(path, new, reason)
@@ -78,14 +78,14 @@ def plan_relocate(
     ]
     edits += [*_names(tree), *_links(tree, prefix)]
     if prefix != NEUTRAL_PREFIX:
-        edits += (edit for edit in _binaries(tree, prefix) if edit.path not in left)
+        edits += (edit for edit in _binaries(tree, prefix) if edit.path not in strangers)
     return tuple(edits)
 
 
 Texts = Iterator[tuple[PurePosixPath, tuple[str, str]]]
 
 
-def _texts(tree: Tree, scrubber: Scrubber, scrubbed: sysconfig.Variables, stood: tuple[str, ...]) -> Texts:
+def _texts(tree: Tree, scrubber: Scrubber, scrubbed: sysconfig.Variables, origins: tuple[str, ...]) -> Texts:
     special: set[Path] = set()
     for path, new, reason in _special(tree, scrubber, scrubbed):
         special.add(path)
@@ -95,16 +95,16 @@ def _texts(tree: Tree, scrubber: Scrubber, scrubbed: sysconfig.Variables, stood:
             continue
         text = _read(path)
         in_bin = path.parent == tree.root / "bin"
-        if in_bin and any(scripts.is_python_script(text, place) for place in stood):
+        if in_bin and any(scripts.is_python_script(text, place) for place in origins):
             yield _relative(tree, path), (scripts.patch(text, tree.executable.name), "script")
             continue
         configuration = path.parent.name.startswith("config-") and path.parent.parent == tree.stdlib
         if scrubber.old_prefix == NEUTRAL_PREFIX and not configuration:
             # the neutral prefix is a plain word, which stands in many a text that means no place
-            named = any(folder in text for folder in scrubber.build_paths)
+            names_build = any(folder in text for folder in scrubber.build_paths)
         else:
-            named = scrubber.old_prefix in text or any(f in text for f in scrubber.build_paths)
-        if named and len(scrubber.old_prefix) >= _SHORTEST:
+            names_build = scrubber.old_prefix in text or any(f in text for f in scrubber.build_paths)
+        if names_build and len(scrubber.old_prefix) >= _SHORTEST:
             text = scripts.any_python(text, scrubber.old_prefix)
             yield _relative(tree, path), (scrubber.text(text), "names a folder of the build")
 
@@ -136,18 +136,18 @@ def _special(
 
 def _schemes(tree: Tree) -> Iterator[tuple[Path, str, str]]:
     """The modules that say where packages go and come from, where a distribution changed them."""
-    for name, patched in (
+    for name, patch in (
         ("sysconfig.py", files.usual_scheme),
         ("sysconfig/__init__.py", files.usual_scheme),
         ("ensurepip/__init__.py", files.own_wheels),
     ):
         path = tree.stdlib / name
-        if path.is_file() and (new := patched(text := _read(path))) != text:
+        if path.is_file() and (new := patch(text := _read(path))) != text:
             yield path, new, "scheme"
 
 
 def _records(tree: Tree, texts: dict[PurePosixPath, tuple[str, str]]) -> Texts:
-    """RECORD files of installed packages whose scripts were rewritten."""
+    """RECORD files of installed packages whose scripts are rewritten."""
     packages = tree.stdlib / "site-packages"
     changed = {
         os.path.relpath(tree.root / name, packages): text.encode("utf-8", "surrogateescape")
@@ -170,7 +170,7 @@ def _names(tree: Tree) -> Iterator[Edit]:
 
 
 def _links(tree: Tree, prefix: str) -> Iterator[Edit]:
-    """What Debian's site wants, and no absolute link anywhere."""
+    """The folder that Debian's ``site`` module wants, and relative links for absolute ones."""
     # Debian's site looks there, and from 3.11 on it is frozen into the interpreter
     debians = tree.stdlib / "dist-packages"
     site = tree.stdlib / "site.py"
@@ -227,10 +227,10 @@ def _data_files(tree: Tree) -> list[Path]:
 
 
 def _variables(tree: Tree) -> sysconfig.Variables:
-    found = _data_files(tree)
-    if not found:
+    data_files = _data_files(tree)
+    if not data_files:
         raise TreeError(f"{tree.stdlib}: _sysconfigdata*.py is missing")
-    return sysconfig.parse(_read(found[0]), str(found[0]))
+    return sysconfig.parse(_read(data_files[0]), str(data_files[0]))
 
 
 def _read(path: Path) -> str:

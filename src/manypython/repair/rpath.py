@@ -26,15 +26,15 @@ class User:
     """Absolute, all links followed."""
     after: PurePosixPath
     """In the tree."""
-    opened: tuple[PurePosixPath, ...] = ()
+    link_folders: tuple[PurePosixPath, ...] = ()
     """Other folders of the tree that it is loaded from, through links."""
 
 
 def rpath(layout: Layout, user: User, places: Places) -> str:
     """The ``DT_RPATH`` a file must have.
 
-    Every entry that ends inside the tree stays, in its order; those that were absolute, or
-    belong to a file that moves, are written anew. Behind them stands what is needed besides:
+    Every entry that leads into the tree stays, in its order; those that were absolute, or
+    belong to a file that moves, are written anew. After them comes what else is needed:
     the folder of the grafts, and folders that were found by other means than an rpath.
     """
     texts: dict[str, None] = {}
@@ -45,7 +45,7 @@ def rpath(layout: Layout, user: User, places: Places) -> str:
     for entry, folder in _kept(layout, user):
         texts.update(dict.fromkeys([entry] if entry else _entries(user, folder)))
         folders.add(folder)
-    for folder in _wanted(user, places):
+    for folder in _needed_folders(user, places):
         if folder not in folders:
             texts.update(dict.fromkeys(_entries(user, folder)))
             folders.add(folder)
@@ -53,16 +53,16 @@ def rpath(layout: Layout, user: User, places: Places) -> str:
 
 
 def _kept(layout: Layout, user: User) -> Iterator[tuple[str, PurePosixPath]]:
-    """Entries that end inside the tree, with their folders; empty ones have to be written anew."""
+    """Entries that lead into the tree, with their folders; an empty entry has to be written anew."""
     stays = layout.inside(user.before) == user.after
     for entry in (user.linkage.runpath or user.linkage.rpath).split(":"):
-        named = layout.folder(entry, str(user.before.parent))
-        for folder in layout.meant(named) if named else ():
-            yield entry if stays and "$" in entry and layout.inside(named) is not None else "", folder
+        absolute = layout.folder(entry, str(user.before.parent))
+        for folder in layout.meant(absolute) if absolute else ():
+            yield entry if stays and "$" in entry and layout.inside(absolute) is not None else "", folder
             break
 
 
-def _wanted(user: User, places: Places) -> Iterator[PurePosixPath]:
+def _needed_folders(user: User, places: Places) -> Iterator[PurePosixPath]:
     for find in user.finds:
         if find.path in places:
             yield PurePosixPath(GRAFTS)
@@ -72,7 +72,7 @@ def _wanted(user: User, places: Places) -> Iterator[PurePosixPath]:
 
 def _entries(user: User, folder: PurePosixPath) -> Iterator[str]:
     """A folder of the tree, from every folder that the file may be loaded from."""
-    for start in (user.after.parent, *user.opened):
+    for start in (user.after.parent, *user.link_folders):
         way = os.path.relpath(folder, start)
         yield _ORIGIN if way == "." else f"{_ORIGIN}/{way}"
 
@@ -83,10 +83,10 @@ def new_name(find: Find, places: Places) -> str:
     return place.name if place else PurePosixPath(find.name).name
 
 
-def opened(finds: Iterable[tuple[Find, ...]]) -> dict[PurePosixPath, tuple[PurePosixPath, ...]]:
+def link_folders(finds: Iterable[tuple[Find, ...]]) -> dict[PurePosixPath, tuple[PurePosixPath, ...]]:
     """The folders, other than their own, that files of a tree are loaded from through links."""
-    found: dict[PurePosixPath, set[PurePosixPath]] = {}
-    for find in (find for each in finds for find in each):
+    folders_by_file: dict[PurePosixPath, set[PurePosixPath]] = {}
+    for find in (find for group in finds for find in group):
         if find.inside and find.folder and find.folder != find.inside.parent:
-            found.setdefault(find.inside, set()).add(find.folder)
-    return {path: tuple(sorted(folders)) for path, folders in found.items()}
+            folders_by_file.setdefault(find.inside, set()).add(find.folder)
+    return {path: tuple(sorted(folders)) for path, folders in folders_by_file.items()}

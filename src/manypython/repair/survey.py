@@ -1,4 +1,4 @@
-"""What of a prefix cannot go into an archive as it is: found before the copy, each with what is done."""
+"""What in a prefix cannot go into an archive as it is, and what becomes of it, looked up before the copy."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Oddity:
     fate: Fate
     goal: str = ""
     """Of a link: the new target, or the file that is copied."""
-    kept: bool = False
+    in_copies: bool = False
     """Whether a plain copy of the tree has it too, odd as it is: a link, or a mode."""
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Oddity:
 
 
 def shown(path: PurePosixPath) -> str:
-    """A path that can be printed anywhere: what is no plain text stands as escapes."""
+    """A path that can be printed anywhere: what is not plain text is escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return text if text.isprintable() else repr(text)[1:-1]
 
@@ -78,7 +78,7 @@ def survey(
     """Look at every name, link, kind and mode below a prefix; no file is opened.
 
     Args:
-        tree: the prefix. Of one that other software lives in (``/usr``), the standard library.
+        tree: the prefix. Of one shared with other software (``/usr``), only the standard library.
         left_out: what no copy takes, folders with all below them.
         origins: folders where it stood before; a link to a place below one of them means the same in it.
     """
@@ -106,7 +106,7 @@ def insist_young(tree: Tree) -> None:
 
 
 def insist_takeable(tree: Tree, oddities: Iterable[Oddity]) -> None:
-    """Insist that an archive can hold the files of a prefix, once what is odd was dealt with.
+    """Insist that an archive can hold the files of a prefix, once its oddities are dealt with.
 
     Raises:
         TreeError: it cannot; each file that is in the way is named.
@@ -115,12 +115,12 @@ def insist_takeable(tree: Tree, oddities: Iterable[Oddity]) -> None:
 
 
 def insist_copied(tree: Tree, oddities: Iterable[Oddity]) -> None:
-    """Insist that a tree can be tried: a copy of it is, and must have all of its files.
+    """Insist that a tree can be tried: what is tried is a copy, which must have all of its files.
 
     Raises:
         TreeError: each file that no copy has is named.
     """
-    _refuse(tree, [oddity for oddity in oddities if not oddity.kept])
+    _refuse(tree, [oddity for oddity in oddities if not oddity.in_copies])
 
 
 def insist_plain(tree: Tree, oddities: Iterable[Oddity]) -> None:
@@ -150,7 +150,7 @@ class _Links:
         self.tree, self.left_out, self.origins = tree, left_out, origins
         self.root = os.path.realpath(tree.root)
 
-    def taken(self, path: PurePosixPath) -> bool:
+    def takes(self, path: PurePosixPath) -> bool:
         return not {path, *path.parents} & self.left_out
 
     def oddity(self, path: Path, relative: PurePosixPath) -> Oddity | None:
@@ -164,7 +164,7 @@ class _Links:
             return _link(relative, f"{fact}, {why}", Fate.LEFT_OUT)
         if not PurePosixPath(real).is_relative_to(self.root):
             return self._outside(relative, fact, real)
-        if not self.taken(PurePosixPath(real).relative_to(self.root)):
+        if not self.takes(PurePosixPath(real).relative_to(self.root)):
             return _link(relative, f"{fact}, which is left out", Fate.LEFT_OUT)
         if kind := _KINDS.get(stat.S_IFMT(Path(real).stat().st_mode)):
             return _link(relative, f"{fact}, which is {kind}", Fate.LEFT_OUT)
@@ -204,16 +204,16 @@ class _Links:
 
 
 def _link(path: PurePosixPath, fact: str, fate: Fate, goal: str = "") -> Oddity:
-    return Oddity(path, fact, fate, goal, kept=True)
+    return Oddity(path, fact, fate, goal, in_copies=True)
 
 
 def _of_folder(folder: Path, folders: list[str], names: list[str], links: _Links) -> Iterator[Oddity]:
-    """The oddities of one folder; folders that are not taken are taken off the walk."""
+    """The oddities of one folder; folders that are left out are not walked into."""
     base = PurePosixPath(folder.relative_to(links.tree.root))
-    folders[:] = sorted(name for name in folders if links.taken(base / name))
+    folders[:] = sorted(name for name in folders if links.takes(base / name))
     for name in sorted((*folders, *names)):
         relative = base / name
-        if not links.taken(relative):
+        if not links.takes(relative):
             continue
         if fact := odd_name(str(relative)):
             yield Oddity(relative, fact, Fate.REFUSED)
@@ -221,11 +221,11 @@ def _of_folder(folder: Path, folders: list[str], names: list[str], links: _Links
         mode = path.lstat().st_mode
         kind = stat.S_IFMT(mode)
         if stat.S_ISLNK(mode):
-            if found := links.oddity(path, relative):
-                yield found
+            if oddity := links.oddity(path, relative):
+                yield oddity
         elif kind in _KINDS:
             yield Oddity(relative, _KINDS[kind], Fate.LEFT_OUT)
         elif not os.access(path, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
             yield Oddity(relative, "cannot be read", Fate.REFUSED)
         elif stat.S_ISREG(mode) and mode & _UNSAFE:
-            yield Oddity(relative, f"mode {stat.S_IMODE(mode):04o}", Fate.TAMED, kept=True)
+            yield Oddity(relative, f"mode {stat.S_IMODE(mode):04o}", Fate.TAMED, in_copies=True)

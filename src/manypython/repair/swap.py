@@ -1,4 +1,4 @@
-"""Changes to files of a folder that come into force together, or not at all."""
+"""Changes to the files of a folder that take effect together or not at all."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Swap:
     """
 
     def __init__(self) -> None:
-        self._wanted: dict[Path, Path | None] = {}
+        self._new_files: dict[Path, Path | None] = {}
         """The new file for each place; None: nothing is to be there."""
-        self._kept: list[tuple[Path, Path | None]] = []
+        self._backups: list[tuple[Path, Path | None]] = []
         """Places that were changed, in order, with the old file; None: there was none."""
         self._folders: list[Path] = []
         self._lock = threading.Lock()
@@ -43,39 +43,39 @@ class Swap:
             for folder in reversed(missing):
                 folder.mkdir()
                 self._folders.append(folder)
-            self._wanted[place] = scratch
+            self._new_files[place] = scratch
         return scratch
 
     def remove(self, place: Path) -> None:
-        """Take a file, link or whole folder away."""
+        """Remove a file, link or whole folder."""
         with self._lock:
-            self._wanted.setdefault(place, None)
+            self._new_files.setdefault(place, None)
 
     def commit(self) -> None:
-        """Do it all.
+        """Put every new file in its place.
 
         Raises:
             OSError: it cannot be done; everything is as it was.
         """
-        for place, scratch in self._wanted.items():
-            self._kept.append((place, _keep(place)))
+        for place, scratch in self._new_files.items():
+            self._backups.append((place, _keep(place)))
             if scratch is not None:
                 scratch.replace(place)
             elif os.path.lexists(place):
                 place.unlink()
-        kept = [old for _, old in self._kept if old is not None]
-        self._wanted, self._kept, self._folders = {}, [], []
-        for old in kept:
+        backups = [old for _, old in self._backups if old is not None]
+        self._new_files, self._backups, self._folders = {}, [], []
+        for old in backups:
             _discard(old)
 
     def _undo(self) -> None:
-        for place, old in reversed(self._kept):
+        for place, old in reversed(self._backups):
             if old is None or old.is_dir():
                 place.unlink(missing_ok=True)
             if old is not None:
                 old.replace(place)
                 old.unlink(missing_ok=True)  # rename(2) leaves both where they are one file
-        for scratch in self._wanted.values():
+        for scratch in self._new_files.values():
             if scratch is not None:
                 scratch.unlink(missing_ok=True)
         for folder in reversed(self._folders):
@@ -87,13 +87,13 @@ def _keep(place: Path) -> Path | None:
     """The old file under another name: still in its place too, where it can be in two."""
     if not os.path.lexists(place):
         return None
-    kept = _beside(place, "old")
+    backup = _beside(place, "old")
     if not place.is_dir() or place.is_symlink():
         with contextlib.suppress(OSError):
-            os.link(place, kept, follow_symlinks=False)
-            return kept
-    place.rename(kept)
-    return kept
+            os.link(place, backup, follow_symlinks=False)
+            return backup
+    place.rename(backup)
+    return backup
 
 
 def _discard(path: Path) -> None:

@@ -21,12 +21,12 @@ from manypython.site.intake import refuse_change
 
 LOCK = ".publish.lock"
 _SCRATCH = re.compile(r"\..+\.[a-z0-9_]{8}")
-"""What ``files.whole`` names a file that is not whole yet."""
+"""What The name that ``files.whole`` gives a file that is not whole yet."""
 _PIECE = 1 << 20
 
 
 class Site:
-    """A folder of static files; remembers what was written and what was there already."""
+    """A folder of static files; remembers what it wrote and what was there already."""
 
     def __init__(self, root: Path, *, dry_run: bool) -> None:
         """Open a site, which need not exist yet.
@@ -46,27 +46,27 @@ class Site:
         Raises:
             OutputError: the site cannot be written.
         """
-        there = self.root / path
-        same = there.is_file() and there.stat().st_size == len(content) and there.read_bytes() == content
+        place = self.root / path
+        same = place.is_file() and place.stat().st_size == len(content) and place.read_bytes() == content
         if self._note(path, same=same):
-            write_bytes(there, content)
+            write_bytes(place, content)
 
     def copy(self, source: Path, file: File) -> None:
         """Copy an archive into the pool.
 
         Raises:
-            OutputError: the pool has other bytes by this name, or the archive changed meanwhile.
+            OutputError: the pool has other bytes by this name, or the archive changed in the meantime.
         """
-        there = self.root / file.path
-        if there.exists():
-            refuse_change(file.path, sha256(there), file.sha256)
-        if self._note(file.path, same=there.exists()):
-            with source.open("rb") as opened, whole(there) as sink:
-                seen = hashlib.sha256()
-                while piece := opened.read(_PIECE):
-                    seen.update(piece)
+        place = self.root / file.path
+        if place.exists():
+            refuse_change(file.path, sha256(place), file.sha256)
+        if self._note(file.path, same=place.exists()):
+            with source.open("rb") as stream, whole(place) as sink:
+                digest = hashlib.sha256()
+                while piece := stream.read(_PIECE):
+                    digest.update(piece)
                     sink.write(piece)
-                if seen.hexdigest() != file.sha256:
+                if digest.hexdigest() != file.sha256:
                     raise OutputError(f"{source}: changed while it was copied", remedy="publish it again")
 
     def link(self, path: str, goal: str, *, fixed: bool) -> None:
@@ -80,22 +80,22 @@ class Site:
         Raises:
             OutputError: it is fixed, and has other bytes; or the site cannot be written.
         """
-        there, source = self.root / path, self.root / goal
+        place, source = self.root / path, self.root / goal
         same = False
-        if there.exists():
-            same = source.exists() and (there.samefile(source) or sha256(there) == sha256(source))
+        if place.exists():
+            same = source.exists() and (place.samefile(source) or sha256(place) == sha256(source))
             if fixed and not same and source.exists():
-                refuse_change(path, sha256(there), sha256(source))
+                refuse_change(path, sha256(place), sha256(source))
         if self._note(path, same=same):
             try:
-                _linked(source, there)
+                _hard_link(source, place)
             except OSError:
-                with whole(there) as sink, source.open("rb") as opened:
-                    while piece := opened.read(_PIECE):
+                with whole(place) as sink, source.open("rb") as stream:
+                    while piece := stream.read(_PIECE):
                         sink.write(piece)
 
-    def made(self, path: str) -> None:
-        """Note a file that was written by others."""
+    def note_written(self, path: str) -> None:
+        """Note a file that somebody else writes."""
         self.written.append(path)
 
     def clear(self) -> None:
@@ -136,7 +136,7 @@ class Site:
             lock.release()
 
     def _note(self, path: str, *, same: bool) -> bool:
-        """Remember a file; true: it is to be written."""
+        """Remember a file; returns whether it is to be written."""
         if (self.root / path).is_dir():
             raise UsageError(
                 f"{self.root / path}: is a folder", remedy="name a folder of its own for the site"
@@ -145,12 +145,12 @@ class Site:
         return not same and not self.dry_run
 
 
-def _linked(source: Path, there: Path) -> None:
-    """A hard link that replaces what has its name, in one step."""
-    there.parent.mkdir(parents=True, exist_ok=True)
-    scratch = there.with_name(f".{there.name}.{secrets.token_hex(4)}")
+def _hard_link(source: Path, place: Path) -> None:
+    """Make a hard link that replaces what has its name, in one step."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    scratch = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
     try:
         os.link(source, scratch)
-        scratch.replace(there)
+        scratch.replace(place)
     finally:
         scratch.unlink(missing_ok=True)

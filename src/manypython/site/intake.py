@@ -1,4 +1,4 @@
-"""What is given to ``publish``: archives, read as a stranger's, become builds."""
+"""What ``publish`` is given: archives, read without trust, become builds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CONTENT = "install_only"
 
 @dataclass(frozen=True)
 class Intake:
-    """What is given of one build."""
+    """The archives given of one build."""
 
     build: Build
     """With the files that the site has of it already."""
@@ -32,8 +32,8 @@ class Intake:
 
 
 @dataclass(frozen=True)
-class _Given:
-    """One archive, and what it says of itself."""
+class _Archive:
+    """One archive, and what it says about itself."""
 
     path: Path
     name: ArtifactName
@@ -43,35 +43,35 @@ class _Given:
 
 
 def take_in(archives: Sequence[Path], index: Index | None, reporter: Reporter) -> tuple[Intake, ...]:
-    """Read archives, group them by build, and see that they fit each other and the site.
+    """Read archives, group them by build, and insist that they fit each other and the site.
 
     Args:
         archives: in any order; their ``.sha256`` notes and ``.json`` beside them are read too.
         index: what the site has.
-        reporter: told which archive is read.
+        reporter: shows which archive is read.
 
     Raises:
         UsageError: what is given is not what a site can have.
         ArchiveError: an archive is damaged, or is not what its note or its name says.
         OutputError: the site has other bytes by this name.
     """
-    known = {build.key: build for build in index.builds} if index else {}
+    builds = {build.key: build for build in index.builds} if index else {}
     groups: dict[str, dict[ArtifactName, Path]] = {}
     for path in archives:
-        name = _named(path)
+        name = _name(path)
         group = groups.setdefault(str(name.build), {})
         if group.setdefault(name, path) != path:
             raise UsageError(f"{name}: given twice: {group[name]} and {path}", remedy="give it once")
     for key, group in groups.items():
-        if key not in known and not any(_is_main(name) for name in group):
+        if key not in builds and not any(_is_main(name) for name in group):
             raise UsageError(
                 f"{key}: its .tar.gz is missing, which most tools read",
                 remedy=f"give {key}-{_CONTENT}.tar.gz too",
             )
-    return tuple(_intake(group, known.get(key), reporter) for key, group in groups.items())
+    return tuple(_intake(group, builds.get(key), reporter) for key, group in groups.items())
 
 
-def _named(path: Path) -> ArtifactName:
+def _name(path: Path) -> ArtifactName:
     try:
         name = ArtifactName.parse(path.name)
     except UsageError as error:
@@ -90,30 +90,30 @@ def _is_main(name: ArtifactName) -> bool:
     return name.suffix == ".tar.gz" and name.content == _CONTENT
 
 
-def _intake(group: dict[ArtifactName, Path], known: Build | None, reporter: Reporter) -> Intake:
-    present = {file.path: file for file in known.files} if known else {}
-    given = [_read(path, name, present, reporter) for name, path in sorted(group.items(), key=str)]
-    files = present | {each.file.path: each.file for each in given}
-    build = replace(known, proof=known.proof or _proof(given)) if known else _build(given)
+def _intake(group: dict[ArtifactName, Path], existing: Build | None, reporter: Reporter) -> Intake:
+    present = {file.path: file for file in existing.files} if existing else {}
+    archives = [_read(path, name, present, reporter) for name, path in sorted(group.items(), key=str)]
+    files = present | {archive.file.path: archive.file for archive in archives}
+    build = replace(existing, proof=existing.proof or _proof(archives)) if existing else _build(archives)
     return Intake(
         replace(build, files=tuple(file for _, file in sorted(files.items()))),
-        {each.file.path: each.path for each in given},
+        {archive.file.path: archive.path for archive in archives},
     )
 
 
-def _read(path: Path, name: ArtifactName, present: dict[str, File], reporter: Reporter) -> _Given:
+def _read(path: Path, name: ArtifactName, present: dict[str, File], reporter: Reporter) -> _Archive:
     """Read one archive, unless the site has these very bytes."""
     place = f"{POOL}/{name.build.number}/{path.name}"
-    found = sha256(path)
+    digest = sha256(path)
     note = path.with_name(f"{path.name}.sha256")
-    if note.exists() and note.read_text("utf-8", "replace").split()[:1] != [found]:
+    if note.exists() and note.read_text("utf-8", "replace").split()[:1] != [digest]:
         raise ArchiveError(
-            f"{path}: its sha256 is {found}, and {note} says otherwise",
+            f"{path}: its sha256 is {digest}, and {note} says otherwise",
             remedy="copy both again from where they were made",
         )
     if place in present:
-        refuse_change(place, present[place].sha256, found)
-        return _Given(path, name, present[place], None)
+        refuse_change(place, present[place].sha256, digest)
+        return _Archive(path, name, present[place], None)
     unpacked, inside = 0, b""
     with reporter.step(f"read {path.name}"):
         for member in members(path):
@@ -121,27 +121,27 @@ def _read(path: Path, name: ArtifactName, present: dict[str, File], reporter: Re
             if str(member.name) in (_FACTS, f"python/{_FACTS}"):
                 inside = member.read()
     facts = _facts(path, name, inside) if name.content == _CONTENT else None
-    return _Given(path, name, File(place, found, path.stat().st_size, unpacked), facts)
+    return _Archive(path, name, File(place, digest, path.stat().st_size, unpacked), facts)
 
 
-def refuse_change(place: str, there: str, given: str) -> None:
-    """See that a file of the pool stays what it is: somebody may have its checksum.
+def refuse_change(place: str, present: str, new: str) -> None:
+    """Insist that a file of the pool does not change: somebody may have its checksum.
 
     Raises:
-        OutputError: the bytes given are others.
+        OutputError: the new bytes differ.
     """
-    if there != given:
+    if present != new:
         raise OutputError(
-            f"{place}: the site has other bytes by this name (sha256 {there}, given {given})",
+            f"{place}: the site has other bytes by this name (sha256 {present}, given {new})",
             remedy="give it a new build number: make, repair and pack have --build-number",
         )
 
 
 def _facts(path: Path, name: ArtifactName, inside: bytes) -> dict[str, Any]:
-    """What the archive says of itself, which must be what it is called."""
+    """What the archive says about itself, which must agree with its name."""
     try:
         facts = json.loads(inside)
-        said = (facts["implementation"], facts["version"], facts["build"])
+        own_name = (facts["implementation"], facts["version"], facts["build"])
         target = Target.of_tag(facts["platform_tag"])
         threaded = facts["build_identifier"].partition("-")[0].endswith("t")
         variant = Variant.of(THREADING if threaded else "", name.build.variant.debug, facts["toolchain"])
@@ -151,28 +151,28 @@ def _facts(path: Path, name: ArtifactName, inside: bytes) -> dict[str, Any]:
             f"{path}: {_FACTS}: is not what manypython writes: {error or 'missing'}",
             remedy="publish archives that make, repair or pack wrote",
         ) from None
-    called = (name.build.implementation, str(name.build.version), name.build.number.value)
+    file_name = (name.build.implementation, str(name.build.version), name.build.number.value)
     same = (replace(target, level=name.build.target.level), variant) == (
         name.build.target,
         name.build.variant,
     )
-    if said != called or not same:
+    if own_name != file_name or not same:
         raise ArchiveError(
-            f"{path}: holds {said[1]}+{said[2]} for {target.platform_tag}, its name says otherwise",
+            f"{path}: holds {own_name[1]}+{own_name[2]} for {target.platform_tag}, its name says otherwise",
             remedy="give it the name it was made with",
         )
-    found: dict[str, Any] = facts
-    return found
+    checked_facts: dict[str, Any] = facts
+    return checked_facts
 
 
-def _build(given: Sequence[_Given]) -> Build:
+def _build(archives: Sequence[_Archive]) -> Build:
     """A new build, from what its archives say, which must be the same in each."""
-    main = next(each for each in given if _is_main(each.name))
+    main = next(archive for archive in archives if _is_main(archive.name))
     facts = main.facts or {}
-    for each in given:
-        if each.facts is not None and each.facts != facts:
+    for archive in archives:
+        if archive.facts is not None and archive.facts != facts:
             raise ArchiveError(
-                f"{each.path}: says other things of itself than {main.path}: they are of different runs",
+                f"{archive.path}: does not say the same as {main.path}: they are of different runs",
                 remedy="give the archives of one run",
             )
     name = main.name
@@ -181,39 +181,39 @@ def _build(given: Sequence[_Given]) -> Build:
         str(facts["origin"]),
         str(facts["toolchain"]),
         _libraries(facts),
-        _proof(given),
+        _proof(archives),
         (),
     )
 
 
 def _libraries(facts: dict[str, Any]) -> tuple[Library, ...]:
-    """What was built in; of what somebody else built the sonames are known, and no version."""
+    """The libraries in a build; where somebody else built it, their sonames without versions."""
     sources = {s["name"]: s["version"] for s in facts["sources"] if s["name"] != "cpython"}
     grafts = {g["name"] or g["soname"]: g["version"] for g in facts["grafts"]}
     return tuple(Library(str(name), str(version)) for name, version in sorted((sources or grafts).items()))
 
 
-def _proof(given: Iterable[_Given]) -> Proof | None:
-    """What ``verify`` found, from the ``.json`` beside the archives; None where none tells.
+def _proof(archives: Iterable[_Archive]) -> Proof | None:
+    """What ``verify`` found, from the ``.json`` beside the archives; None where there is no such record.
 
     Raises:
-        ArchiveError: it is of other archives, so what it proves is not these.
+        ArchiveError: it belongs to other archives, so it proves nothing about these.
     """
-    for each in given:
-        note = each.path.with_name(f"{ArtifactName(each.name.build)}.json")
-        if each.name.content != _CONTENT or not note.is_file():
+    for archive in archives:
+        note = archive.path.with_name(f"{ArtifactName(archive.name.build)}.json")
+        if archive.name.content != _CONTENT or not note.is_file():
             continue
         try:
-            told = json.loads(note.read_bytes())
-            found = told.pop("verify", None)
-            if each.facts is not None and told != each.facts:
+            document = json.loads(note.read_bytes())
+            proof = document.pop("verify", None)
+            if archive.facts is not None and document != archive.facts:
                 raise ArchiveError(
-                    f"{note}: is of another run than {each.path}",
+                    f"{note}: is of another run than {archive.path}",
                     remedy="copy both again from where they were made, or leave it out",
                 )
-            if found is not None:  # an older manypython did not tell
-                lists = (tuple(map(str, found[name])) for name in ("roots", "not_tried"))
-                return Proof(int(found["passed"]), *lists)
+            if proof is not None:  # an older manypython did not write it
+                lists = (tuple(map(str, proof[name])) for name in ("roots", "not_tried"))
+                return Proof(int(proof["passed"]), *lists)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArchiveError(
                 f"{note}: is not what manypython writes: {error}",

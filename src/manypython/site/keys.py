@@ -1,7 +1,7 @@
 """Keys and signatures of a site, by The Update Framework's own library.
 
-Four roles, each with a key of its own. ``root`` says which keys count and belongs into a
-drawer: it is needed to begin and to rotate. The others sign what is published; ``timestamp``
+Four roles, each with a key of its own. ``root`` says which keys count and belongs in a
+drawer: it is needed only to begin and to rotate. The others sign what is published; ``timestamp``
 is short-lived, so that nobody can show an old site for long.
 """
 
@@ -60,10 +60,10 @@ def create(folder: Path) -> tuple[Path, ...]:
 
 
 def sign(site: Path, folder: Path, index: bytes, now: datetime) -> dict[str, bytes]:
-    """Signed metadata for an index: what of it is new, in the order it has to be written.
+    """Signed metadata for an index: the new files, in the order in which they must be written.
 
     Args:
-        site: has the metadata published so far.
+        site: the folder with the metadata published so far.
         folder: the keys; root's is needed for a site that has no root yet.
         index: the bytes of ``index.json``.
         now: lifetimes begin here.
@@ -77,7 +77,7 @@ def sign(site: Path, folder: Path, index: bytes, now: datetime) -> dict[str, byt
         root = _first_root(folder, now)
         files[FIRST_ROOT] = root.to_bytes(_JSON)
     signers: _Signers = {role: (_load(folder, role, root),) for role in ROLES[1:]}
-    return files | _signed(site, index, now, signers)
+    return files | _metadata_for(site, index, now, signers)
 
 
 def rotate(site: Path, folder: Path, role: str, index: bytes, now: datetime) -> dict[str, bytes]:
@@ -85,8 +85,8 @@ def rotate(site: Path, folder: Path, role: str, index: bytes, now: datetime) -> 
 
     What the role signs is signed by the old and the new key and comes first; the root that
     names the new key comes last, signed by the old root keys (and its own new one). The new
-    private key is ``ROLE.VERSION.pem``, beside the old one: whichever the published root
-    names is used, so being killed in between harms nothing.
+    private key is ``ROLE.VERSION.pem``, beside the old one: the one that the published
+    root names is used, so being killed in between does no harm.
 
     Raises:
         TrustError: the site has no root, or a key is missing.
@@ -95,11 +95,11 @@ def rotate(site: Path, folder: Path, role: str, index: bytes, now: datetime) -> 
     root = newest_root(site)
     if root is None:
         raise TrustError(f"{site}: has no root yet", remedy="publish to it first")
-    signers: _Signers = {each: (_load(folder, each, root),) for each in ROLES}
+    signers: _Signers = {name: (_load(folder, name, root),) for name in ROLES}
     old, new = signers["root"][0], CryptoSigner.generate_ed25519()
     _save(folder / f"{role}.{root.signed.version + 1}.pem", new)
     signers[role] = (*signers[role], new)
-    files = _signed(site, index, now, signers)
+    files = _metadata_for(site, index, now, signers)
     for keyid in tuple(root.signed.roles[role].keyids):
         root.signed.revoke_key(keyid, role)
     root.signed.add_key(new.public_key, role)
@@ -111,21 +111,21 @@ def rotate(site: Path, folder: Path, role: str, index: bytes, now: datetime) -> 
     return files | {f"{_FOLDER}/{root.signed.version}.root.json": root.to_bytes(_JSON)}
 
 
-def _signed(site: Path, index: bytes, now: datetime, signers: _Signers) -> dict[str, bytes]:
-    """What an index needs besides the root: only what is new, the timestamp last."""
+def _metadata_for(site: Path, index: bytes, now: datetime, signers: _Signers) -> dict[str, bytes]:
+    """The signed files of an index besides the root: only new ones, the timestamp last."""
     files = {f"targets/{hashlib.sha256(index).hexdigest()}.{_INDEX}": index}
-    wanted: Any = {_INDEX: TargetFile.from_data(_INDEX, index, ["sha256"])}
+    content: Any = {_INDEX: TargetFile.from_data(_INDEX, index, ["sha256"])}
     for role, name, begin in (
         ("targets", "targets", Targets()),
         ("snapshot", "meta", Snapshot()),
         ("timestamp", "snapshot_meta", Timestamp()),
     ):
         metadata = _next(site, role, begin)
-        if getattr(metadata.signed, name) != wanted or _is_due(metadata, signers[role], now):
-            setattr(metadata.signed, name, wanted)
+        if getattr(metadata.signed, name) != content or _is_due(metadata, signers[role], now):
+            setattr(metadata.signed, name, content)
             _sign(metadata, signers[role], now, files)
         version = MetaFile(metadata.signed.version)
-        wanted = {"targets.json": version} if role == "targets" else version
+        content = {"targets.json": version} if role == "targets" else version
     return files
 
 
@@ -142,13 +142,13 @@ def states(site: Path, folder: Path | None) -> tuple[State, ...]:
     root = newest_root(site)
     if root is None:
         raise TrustError(f"{site}: is not signed", remedy="publish to it without --unsigned")
-    told = []
+    states_now = []
     for role in ROLES:
         signed = root if role == "root" else _next(site, role, None)
         keys = tuple(root.signed.roles[role].keyids)
         here = folder is not None and _keyid(folder, role) in keys
-        told.append(State(role, signed.signed.version, keys, signed.signed.expires, here))
-    return tuple(told)
+        states_now.append(State(role, signed.signed.version, keys, signed.signed.expires, here))
+    return tuple(states_now)
 
 
 def fingerprint(site: Path) -> str:
@@ -185,8 +185,8 @@ def _next(site: Path, role: str, begin: Any) -> Metadata[Any]:  # noqa: ANN401  
     if role == "timestamp":
         name = role if (site / _FOLDER / "timestamp.json").exists() else ""
     else:
-        found = [int(path.name.partition(".")[0]) for path in (site / _FOLDER).glob(f"[0-9]*.{role}.json")]
-        name = f"{max(found)}.{role}" if found else ""
+        versions = [int(path.name.partition(".")[0]) for path in (site / _FOLDER).glob(f"[0-9]*.{role}.json")]
+        name = f"{max(versions)}.{role}" if versions else ""
     if name:
         return _read(site, name, kinds[role])
     if begin is None:
@@ -204,7 +204,7 @@ def _read(site: Path, name: str, kind: Any) -> Metadata[Any]:  # noqa: ANN401
 
 
 def _is_due(metadata: Metadata[Any], signers: tuple[CryptoSigner, ...], now: datetime) -> bool:
-    """Whether it is not signed by all of these, or has lived half its time."""
+    """Whether it is not signed by all of these, or half its lifetime is over."""
     if metadata.signed.version == 0:
         return True
     try:
@@ -256,8 +256,8 @@ def _load(folder: Path, role: str, root: Metadata[Root] | None) -> CryptoSigner:
 
 def _files(folder: Path, role: str) -> list[Path]:
     """The private keys of a role, newest first."""
-    found = ((re.fullmatch(rf"{role}(?:\.(\d+))?\.pem", path.name), path) for path in folder.glob("*.pem"))
-    dated = sorted(((int(match[1] or 1), path) for match, path in found if match), reverse=True)
+    matches = ((re.fullmatch(rf"{role}(?:\.(\d+))?\.pem", path.name), path) for path in folder.glob("*.pem"))
+    dated = sorted(((int(match[1] or 1), path) for match, path in matches if match), reverse=True)
     return [path for _, path in dated]
 
 

@@ -38,7 +38,7 @@ class Published:
     """Paths in the site, in the order they were written."""
     unchanged: tuple[str, ...]
     left_out: tuple[str, ...] = ()
-    """Keys of builds that want a newer C library than others do: lists that cannot say so leave them out."""
+    """Keys of builds that need a newer C library than others: lists without a field for it leave them out."""
 
     def as_json(self) -> dict[str, Any]:
         """The same for machines."""
@@ -64,15 +64,15 @@ def publish(  # noqa: PLR0913  (what, where, and how)
 ) -> Published:
     """Add archives to a site and write all that follows from them.
 
-    Whatever a file of the site names is there with the right bytes, at every moment:
+    At every moment, whatever a file of the site names is there with the right bytes:
     archives are written first, then repacks, then what names them, then ``index.json``,
-    then its signatures. Twice is once: a file whose bytes are right is not touched.
+    then its signatures. Publishing again changes nothing: a file whose bytes are right is not touched.
 
     Args:
         archives: of ``make``, ``repair`` or ``pack``; none: render and sign again what is there.
         site: its folder; made where there is none.
         base_url: where it will be served; None: what it says already, else its ``file:`` URL.
-        reporter: told what takes a while.
+        reporter: shows what takes a while.
         effort: how hard repacks are compressed.
         sign: makes the signed files; None: there are none.
         dry_run: say what would be written, and write nothing.
@@ -84,29 +84,29 @@ def publish(  # noqa: PLR0913  (what, where, and how)
         DownloadError: the site's own ``index.json`` cannot be read.
     """
     root = site.absolute()
-    url = None if base_url is None else checked(base_url)
+    url = None if base_url is None else check_url(base_url)
     place = Site(root, dry_run=dry_run)
     with place.locked(reporter):
         before = _existing(root)
         if before is None and not archives:
-            raise UsageError(f"{root}: is no site yet", remedy="give archives to make one of")
-        taken = take_in(archives, before, reporter)
+            raise UsageError(f"{root}: is no site yet", remedy="give the archives to make one from")
+        intakes = take_in(archives, before, reporter)
         builds = before.builds if before else ()
         index = Index.of(
             url or (before.base_url if before else f"{root.as_uri()}/"),
-            (*builds, *(each.build for each in taken)),
+            (*builds, *(intake.build for intake in intakes)),
         )
-        _copy(taken, place, reporter)
-        index = _repacked(index, place, effort, reporter)
+        _copy(intakes, place, reporter)
+        index = _repack(index, place, effort, reporter)
         _write(index, place, sign)
-    known = {build.key: build for build in builds}
-    added = tuple(b.key for b in index.builds if b.key not in known or _grew(known[b.key], b))
+    builds_before = {build.key: build for build in builds}
+    added = tuple(b.key for b in index.builds if b.key not in builds_before or _grew(builds_before[b.key], b))
     out = tuple(build.key for build in left_out(index.builds))
     return Published(root, index.base_url, added, tuple(place.written), tuple(place.unchanged), out)
 
 
 def rotate(site: Path, make: Sign, reporter: Reporter) -> Published:
-    """Write what a rotation of keys makes of the index.
+    """Write the files that a rotation of keys makes for the index.
 
     Raises:
         UsageError: the folder is no site.
@@ -121,7 +121,7 @@ def rotate(site: Path, make: Sign, reporter: Reporter) -> Published:
     return Published(place.root, index.base_url, (), tuple(place.written), tuple(place.unchanged))
 
 
-def checked(base_url: str) -> str:
+def check_url(base_url: str) -> str:
     """A base URL with a slash at its end.
 
     Raises:
@@ -140,39 +140,41 @@ def _existing(root: Path) -> Index | None:
     return parse(path.read_bytes(), str(path)) if path.is_file() else None
 
 
-def _copy(taken: Sequence[Intake], place: Site, reporter: Reporter) -> None:
+def _copy(intakes: Sequence[Intake], place: Site, reporter: Reporter) -> None:
     """The pool: nothing names these files yet."""
-    for each in taken:
-        with reporter.step(f"copy {each.build.key}"):
-            for file in each.build.files:
-                if file.path in each.sources:
-                    place.copy(each.sources[file.path], file)
+    for intake in intakes:
+        with reporter.step(f"copy {intake.build.key}"):
+            for file in intake.build.files:
+                if file.path in intake.sources:
+                    place.copy(intake.sources[file.path], file)
 
 
-def _repacked(index: Index, place: Site, effort: Effort, reporter: Reporter) -> Index:
-    """The repacks that are missing, and the index with them."""
-    wanted: dict[str, list[repack.Repack]] = {}
-    for each in repack.missing(index):
-        wanted.setdefault(each.build.key, []).append(each)
+def _repack(index: Index, place: Site, effort: Effort, reporter: Reporter) -> Index:
+    """Make the repacks that are missing; returns the index with them."""
+    lacking_by_key: dict[str, list[repack.Repack]] = {}
+    for lacking in repack.missing(index):
+        lacking_by_key.setdefault(lacking.build.key, []).append(lacking)
     builds = {build.key: build for build in index.builds}
-    for key, repacks in wanted.items():
+    for key, repacks in lacking_by_key.items():
         with reporter.step(f"repack {key}"):
-            files = _made(builds[key], repacks, place, effort)
-        known = {file.path: file for file in (*builds[key].files, *files)}
-        builds[key] = replace(builds[key], files=tuple(file for _, file in sorted(known.items())))
+            files = _make_repacks(builds[key], repacks, place, effort)
+        files_by_path = {file.path: file for file in (*builds[key].files, *files)}
+        builds[key] = replace(builds[key], files=tuple(file for _, file in sorted(files_by_path.items())))
     return Index.of(index.base_url, builds.values())
 
 
-def _made(build: Build, repacks: Sequence[repack.Repack], place: Site, effort: Effort) -> tuple[File, ...]:
+def _make_repacks(
+    build: Build, repacks: Sequence[repack.Repack], place: Site, effort: Effort
+) -> tuple[File, ...]:
     packed = build.file(".zip")
     files = []
-    for each in repacks:
-        if each.is_link and packed is not None:
-            place.link(each.path, packed.path, fixed=True)
-            files.append(replace(packed, path=each.path))
-    paths = [each.path for each in repacks if not each.is_link]
+    for repack_to_make in repacks:
+        if repack_to_make.is_link and packed is not None:
+            place.link(repack_to_make.path, packed.path, fixed=True)
+            files.append(replace(packed, path=repack_to_make.path))
+    paths = [repack_to_make.path for repack_to_make in repacks if not repack_to_make.is_link]
     for path in paths:
-        place.made(path)
+        place.note_written(path)
     if place.dry_run:
         return (*files, *(File(path, _UNKNOWN, 1, 1) for path in paths))
     return (*files, *repack.make(build, paths, place.root, effort))

@@ -1,6 +1,6 @@
 """Repacks for readers that want another shape: rootless archives for setup-python and Heroku, PyBI files.
 
-They are made of the members of the main archive and of nothing else. A path has all
+They are made of the members of the main archive and of nothing else. A path has everything
 in it that tells builds apart, so that a file of a site never changes its bytes while
 an older manifest names it. The one exception is the name that Heroku's own buildpack
 asks for: it has no room for a build number, and no manifest names it.
@@ -25,7 +25,7 @@ from manypython.site.render import setup_python, simple
 
 HEROKU = "heroku/"
 _STACK, _GLIBC = "ubuntu-24.04", (2, 39)
-"""Of Heroku's: the name that its buildpack asks for says it, so what runs there will do."""
+"""Heroku's: the name that its buildpack asks for says so, and any build that runs there will do."""
 _DEBIAN = {Architecture.X86_64: "amd64", Architecture.AARCH64: "arm64"}
 _TOP = "python"
 _PIP = re.compile(r"bin/pip[0-9.]*$|lib/[^/]+/site-packages/pip(-[^/]+)?(/|$)")
@@ -46,26 +46,28 @@ class Repack:
 
 
 def missing(index: Index) -> tuple[Repack, ...]:
-    """What is to be made: for setup-python of the usual builds, for Heroku, and a PyBI of every zip."""
-    wanted = [Repack(b, _gha(b)) for b in usual(index.builds).values() if b.variant in (PLAIN, THREADS)]
-    wanted += [
+    """The repacks to make: for setup-python of the usual builds, for Heroku, and a PyBI of every zip."""
+    repacks = [Repack(b, _gha(b)) for b in usual(index.builds).values() if b.variant in (PLAIN, THREADS)]
+    repacks += [
         Repack(build, _heroku(build)) for build in _for_heroku(index) if not build.version.is_prerelease
     ]
-    wanted += [
+    repacks += [
         Repack(build, _pybi(build))
         for build in index.builds
         if build.file(".zip") and build.variant in (PLAIN, THREADS) and build.target.level == 1
     ]
-    return tuple(each for each in wanted if not any(file.path == each.path for file in each.build.files))
+    return tuple(
+        repack for repack in repacks if not any(file.path == repack.path for file in repack.build.files)
+    )
 
 
 def aliases(index: Index) -> dict[str, str]:
     """The names that Heroku's buildpack asks for, and the path of what lies there."""
-    found = {}
+    paths = {}
     for build in _for_heroku(index):
         if (file := build.under(HEROKU)) is not None:
-            found[f"{HEROKU}{file.name}"] = file.path
-    return found
+            paths[f"{HEROKU}{file.name}"] = file.path
+    return paths
 
 
 def _for_heroku(index: Index) -> list[Build]:
@@ -75,7 +77,7 @@ def _for_heroku(index: Index) -> list[Build]:
 def make(build: Build, paths: Sequence[str], site: Path, effort: Effort) -> tuple[File, ...]:
     """Write repacks of one build, each whole or not at all.
 
-    One that lies there already is taken as it is: a run that was killed may have left it,
+    One that is there already is kept as it is: a run that was killed may have left it,
     and a list of checksums may name it.
 
     Args:
@@ -96,7 +98,7 @@ def make(build: Build, paths: Sequence[str], site: Path, effort: Effort) -> tupl
             content = (*tree, _setup(build)) if for_action else _without_pip(tree)
             suffix = next(suffix for suffix in WRITERS if path.endswith(suffix))
             WRITERS[suffix](site / path, complete(content), build.number.epoch, effort)
-    return tuple(described(path, site / path) for path in paths)
+    return tuple(file_facts(path, site / path) for path in paths)
 
 
 def rootless(archive: Path) -> tuple[Member, ...]:
@@ -105,18 +107,18 @@ def rootless(archive: Path) -> tuple[Member, ...]:
     Raises:
         ArchiveError: something lies outside of it.
     """
-    found = []
+    tree_members = []
     for member in members(archive):
         top, *rest = member.name.parts
         if top != _TOP:
             raise ArchiveError(f"{archive}: {member.name}: lies outside of {_TOP}/")
         if rest:
-            found.append(Member(PurePosixPath(*rest), member.content, member.link, member.executable))
-    return tuple(found)
+            tree_members.append(Member(PurePosixPath(*rest), member.content, member.link, member.executable))
+    return tuple(tree_members)
 
 
-def described(path: str, file: Path) -> File:
-    """What an index says of an archive; every member is read on the way.
+def file_facts(path: str, file: Path) -> File:
+    """What an index says about an archive; every member is read for it.
 
     Raises:
         ArchiveError: it is truncated, or has a member that must not be unpacked.
@@ -126,7 +128,7 @@ def described(path: str, file: Path) -> File:
 
 
 def _folder(build: Build) -> str:
-    """Build number, and what else of its name no repack's own name has: policy, toolchain, profile."""
+    """The build number, and what the names of repacks leave out: policy, toolchain, profile."""
     variant = build.id.variant
     return "-".join(filter(None, (str(build.number), build.target.mark, variant.toolchain, variant.profile)))
 
@@ -147,7 +149,7 @@ def _pybi(build: Build) -> str:
 
 
 def _setup(build: Build) -> Member:
-    """``setup.sh`` with the place the action will look in; its words are of our own making, so unquoted."""
+    """``setup.sh`` with the place the action will look in; its words are our own, so they are not quoted."""
     version = build.version
     words = {
         "VERSION": setup_python.semver(version),

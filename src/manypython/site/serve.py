@@ -1,4 +1,4 @@
-"""Serve a site on the loopback interface as a good static host would: to try it, not to run it."""
+"""Serve a site on the loopback interface as a good static host would: for trials, not for production."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _PIECE = 1 << 18
 
 
 class Server(ThreadingHTTPServer):
-    """One thread a connection; ends without waiting for them."""
+    """One thread for each connection; ends without waiting for them."""
 
     daemon_threads = True
 
     def handle_error(self, _request: object, client_address: object) -> None:
-        """Say nothing of a client that went away; of anything else, what it was."""
+        """Say nothing about a client that went away; print any other error."""
         error = sys.exception()
         if not isinstance(error, ConnectionError | TimeoutError):
             print(f"error: {client_address}: {error!r}", file=sys.stderr)  # noqa: T201  (a server's only voice)
@@ -57,11 +57,11 @@ def server(site: Path, port: int, bind: str = "127.0.0.1", *, verbose: bool = Fa
         site: its folder.
         port: 0 picks a free one, see ``server_port``.
         bind: the address it listens on.
-        verbose: one line a request on standard error.
+        verbose: print a line for each request on standard error.
 
     Raises:
         UsageError: there is no such folder.
-        OutputError: the port cannot be had.
+        OutputError: the port is not available.
     """
     if not site.is_dir():
         raise UsageError(
@@ -89,25 +89,25 @@ def serve(
         site: its folder.
         port: 0 picks a free one.
         bind: the address to listen on.
-        ready: told the URL as soon as it answers.
-        verbose: one line a request on standard error.
+        ready: called with the URL as soon as it answers.
+        verbose: print a line for each request on standard error.
 
     Raises:
         UsageError: there is no such folder.
-        OutputError: the port cannot be had.
+        OutputError: the port is not available.
     """
-    with server(site, port, bind, verbose=verbose) as opened:
+    with server(site, port, bind, verbose=verbose) as listening:
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
-        threading.Thread(target=opened.serve_forever, args=(0.05,), daemon=True).start()
-        ready(f"http://{bind}:{opened.server_port}/")
+        threading.Thread(target=listening.serve_forever, args=(0.05,), daemon=True).start()
+        ready(f"http://{bind}:{listening.server_port}/")
         stopping.wait()
-        opened.shutdown()
+        listening.shutdown()
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers GET and HEAD, and nothing that does not lie in the site."""
+    """Answers GET and HEAD with files of the site and nothing else."""
 
     disable_nagle_algorithm = True  # or each small answer waits 40 ms for the client's ACK
 
@@ -123,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with a file, or a part of it."""
-        path = _asked(self.path)
+        path = _path_of(self.path)
         place = None if path is None else _inside(self.site, path)
         if path is None or place is None:
             self._plain(HTTPStatus.NOT_FOUND, "no such file\n")
@@ -145,11 +145,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, path: str, place: Path) -> None:
         with contextlib.ExitStack() as stack:
             try:
-                opened = stack.enter_context(place.open("rb"))
+                stream = stack.enter_context(place.open("rb"))
             except OSError:
                 self._plain(HTTPStatus.NOT_FOUND, "no such file\n")
                 return
-            facts = os.fstat(opened.fileno())
+            facts = os.fstat(stream.fileno())
             # of the very file that is open: it may be replaced while it is sent
             tag = f'"{facts.st_ino:x}-{facts.st_size:x}-{facts.st_mtime_ns:x}"'
             if _knows(self.headers.get("If-None-Match", ""), tag):
@@ -157,66 +157,70 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             part = _part(self.headers, tag, facts.st_size) if self.command == "GET" else _ALL
             if part is None:
-                told = {"Content-Range": f"bytes */{facts.st_size}"}
-                self._plain(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "no such range\n", **told)
+                headers = {"Content-Range": f"bytes */{facts.st_size}"}
+                self._plain(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "no such range\n", **headers)
                 return
-            told = {"Content-Type": _type(path)}
+            headers = {"Content-Type": _type(path)}
             if part != _ALL:
-                told["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{facts.st_size}"
+                headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{facts.st_size}"
             length = facts.st_size if part == _ALL else len(part)
-            told["Content-Length"] = str(length)
-            self._head(HTTPStatus.OK if part == _ALL else HTTPStatus.PARTIAL_CONTENT, path, tag, **told)
+            headers["Content-Length"] = str(length)
+            self._head(HTTPStatus.OK if part == _ALL else HTTPStatus.PARTIAL_CONTENT, path, tag, **headers)
             if self.command == "GET":
-                opened.seek(part.start)
-                self._send(opened, length)
+                stream.seek(part.start)
+                self._send(stream, length)
 
-    def _head(self, status: HTTPStatus, path: str, tag: str, **told: str) -> None:
-        kept = path.startswith(_FOR_EVER) or _BUILD.match(path)
+    def _head(self, status: HTTPStatus, path: str, tag: str, **headers: str) -> None:
+        immutable = path.startswith(_FOR_EVER) or _BUILD.match(path)
         self.send_response(status)
         self.send_header("ETag", tag)
         self.send_header("Accept-Ranges", "bytes")
         self.send_header(
             "Cache-Control",
-            "public, max-age=31536000, immutable" if kept else "max-age=0, must-revalidate",
+            "public, max-age=31536000, immutable" if immutable else "max-age=0, must-revalidate",
         )
         self.send_header("X-Content-Type-Options", "nosniff")
-        for name, value in told.items():
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
 
-    def _send(self, opened: IO[bytes], length: int) -> None:
-        while length > 0 and (piece := opened.read(min(_PIECE, length))):
+    def _send(self, stream: IO[bytes], length: int) -> None:
+        while length > 0 and (piece := stream.read(min(_PIECE, length))):
             self.wfile.write(piece)
             length -= len(piece)
         if length > 0:  # it was cut short in place; the client must see that
             self.close_connection = True
 
-    def _plain(self, status: HTTPStatus, text: str, **told: str) -> None:
+    def _plain(self, status: HTTPStatus, text: str, **headers: str) -> None:
         body = text.encode()
         self.send_response(status)
-        for name, value in {"Content-Type": "text/plain", "Content-Length": str(len(body)), **told}.items():
+        for name, value in {
+            "Content-Type": "text/plain",
+            "Content-Length": str(len(body)),
+            **headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
 
     def log_request(self, code: object = "-", size: object = "-") -> None:  # noqa: ARG002  (the library's)
-        """One line a request, if anybody wants to read it."""
+        """Print a line for each request, if that is wanted."""
         if self.verbose:
-            asked = self.requestline.encode("unicode_escape").decode()
+            request = self.requestline.encode("unicode_escape").decode()
             status = code.value if isinstance(code, HTTPStatus) else code
-            print(f"{status} {asked}", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"{status} {request}", file=sys.stderr, flush=True)  # noqa: T201
 
     def log_message(self, *_: object) -> None:
-        """Nothing else is said: what a client did wrong, it is told itself."""
+        """Print nothing else: a client learns its mistakes from the answer."""
 
 
 _ALL = range(0)
 """Instead of a part: the whole file."""
 
 
-def _asked(target: str) -> str | None:
-    """The path that a request asks for, from the root of the site; None: there can be none."""
+def _path_of(target: str) -> str | None:
+    """The path that a request asks for, from the top of the site; None: it is not valid."""
     try:
         path = unquote(urlsplit(target).path, errors="strict")
     except ValueError:
@@ -230,7 +234,7 @@ def _asked(target: str) -> str | None:
 
 
 def _inside(site: Path, path: str) -> Path | None:
-    """The file or folder there, unless it leads out of the site, through a symbolic link also."""
+    """The file or folder there, unless it leads out of the site, be it through a symbolic link."""
     try:
         place = (site / path).resolve(strict=True)
         inner = place.relative_to(site).parts
@@ -241,13 +245,15 @@ def _inside(site: Path, path: str) -> Path | None:
     return place if kind and not hidden else None
 
 
-def _knows(told: str, tag: str) -> bool:
+def _knows(header: str, tag: str) -> bool:
     """Whether a client has this very file already (RFC 9110, 13.1.2)."""
-    return told.strip() == "*" or tag in [each.strip().removeprefix("W/") for each in told.split(",")]
+    return header.strip() == "*" or tag in [
+        tag_given.strip().removeprefix("W/") for tag_given in header.split(",")
+    ]
 
 
 def _part(headers: Message, tag: str, size: int) -> range | None:
-    """The one range asked for (RFC 9110, 14.2); all where it is none we serve; None: it lies outside."""
+    """The one range asked for (RFC 9110, 14.2); the whole file for a kind we do not serve; None: outside."""
     match = _RANGE.fullmatch(headers.get("Range", "").strip())
     if match is None or match[0] == "bytes=-" or headers.get("If-Range", tag) != tag:
         return _ALL

@@ -15,7 +15,7 @@ from manypython.texts.scrub import Scrubber
 from manypython.texts.sysconfig import Variables
 
 _ASSIGNMENT = re.compile(r"^(?P<name>\w+)=(?P<space>\s*)(?P<value>.*)$")
-# one shell command and no make function, for those would take a space for the end of a name
+# one shell command and no make function, because make takes a space for the end of a name
 _SELF_LOCATING = (
     "$(shell cd -P \"$$(dirname \"$$(printf %s '$(MAKEFILE_LIST)' | sed 's/^ *//')\")/../../..\" && pwd)"
 )
@@ -25,7 +25,7 @@ def makefile(text: str, scrubber: Scrubber, variables: Variables) -> str:
     """The Makefile in ``config-*``: its prefix comes from its own place (``MAKEFILE_LIST``)."""
     lines = []
     for original in text.split("\n"):
-        # of a value the name is no part: all of NAME=-L/build/lib would go
+        # the name is scrubbed apart from the value: else all of NAME=-L/build/lib would go
         name, sign, value = original.partition("=") if _ASSIGNMENT.match(original) else ("", "", original)
         line = f"{name}{sign}{scrubber.text(value)}"
         match = _ASSIGNMENT.match(line)
@@ -36,10 +36,10 @@ def makefile(text: str, scrubber: Scrubber, variables: Variables) -> str:
         elif match["name"] == "CONFIG_ARGS":
             lines.append(f"CONFIG_ARGS={match['space']}{variables.get('CONFIG_ARGS', '')}")
         elif match["name"] in ("CC", "CXX", "AR", "RANLIB", "MAINCC", "LINKCC"):
-            kept = (
+            tool = (
                 variables.get(match["name"], match["value"]) if "$" not in match["value"] else match["value"]
             )
-            lines.append(f"{match['name']}={match['space']}{kept}")
+            lines.append(f"{match['name']}={match['space']}{tool}")
         else:
             value = scrubber.flags(match["value"], "$(prefix)")
             value = re.sub(rf"(?<![\w.-]){NEUTRAL_PREFIX}(?=/|\s|$)", lambda _: "$(prefix)", value)
@@ -93,7 +93,7 @@ def record(text: str, changed: dict[str, bytes]) -> str:
 
     Args:
         text: the RECORD.
-        changed: path as the RECORD writes it, and the new bytes.
+        changed: the new bytes, by the path as the RECORD writes it.
     """
     rows = list(csv.reader(io.StringIO(text)))
     for row in rows:

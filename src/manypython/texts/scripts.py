@@ -17,7 +17,7 @@ def is_python_script(text: str, old_prefix: str) -> bool:
 
 
 def patch(text: str, python: str) -> str:
-    """Let a Python script begin as a shell script that runs it with ``python`` of its own folder.
+    """Make a Python script start as a shell script that runs it with the ``python`` in its own folder.
 
     To a shell the second line is a command, to Python the second and third are a string.
     ``readlink -f`` is in coreutils, busybox and toybox alike.
@@ -33,7 +33,7 @@ def patch(text: str, python: str) -> str:
 
 
 def any_python(text: str, old_prefix: str) -> str:
-    """Let a Python file outside ``bin/`` whose first line names the old prefix run on any Python."""
+    """Make a Python file outside ``bin/`` whose first line names the old prefix run on any Python."""
     if not is_python_script(text, old_prefix):
         return text
     return "#!/usr/bin/env python3\n" + text.partition("\n")[2]

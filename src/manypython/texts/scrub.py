@@ -40,7 +40,7 @@ _BEFORE = r"(?:(?<![\w-])|(?<=-[ILBR])|(?<=-isystem))"
 _BOUNDARY = r"(?=[/\s\"':;,)\\]|$)"
 
 _NO_TOOL = r"(?!/bin/(?!python|pydoc|idle|pip|2to3)\w)"
-"""In a prefix that is shared (``/usr``) the other programs, ``install`` and ``mkdir``, stay the host's."""
+"""In a prefix that is shared (``/usr``) other programs (``install``, ``mkdir``) stay the host's."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ class Scrubber:
         scrubbed = self.text(text, NEUTRAL_PREFIX)
         own = re.compile(rf"{_FLAG}{re.escape(NEUTRAL_PREFIX)}{_BOUNDARY}")
         words = scrubbed.split(" ")
-        kept = [word for word in words if word not in BUILD_ONLY_FLAGS and not own.match(word)]
-        if kept == words and scrubbed == text:
+        words_left = [word for word in words if word not in BUILD_ONLY_FLAGS and not own.match(word)]
+        if words_left == words and scrubbed == text:
             return text
-        joined = " ".join(word for word in kept if word)
+        joined = " ".join(word for word in words_left if word)
         return re.sub(rf"(?<![\w.-]){NEUTRAL_PREFIX}{_BOUNDARY}", lambda _: prefix, joined)
 
     def config_args(self, text: str) -> str:
@@ -89,18 +89,18 @@ class Scrubber:
             words = shlex.split(text)
         except ValueError:
             return ""
-        kept = [
+        words_left = [
             word
             for word in words
             if word.startswith("-")
             and not re.match(r"--(prefix|exec-prefix|with-openssl|with-build-python)=", word)
             and self.text(word) == word
         ]
-        return " ".join(f"'{word}'" for word in kept)
+        return " ".join(f"'{word}'" for word in words_left)
 
 
 def compiler(value: str) -> str:
-    """The name a user has for the compiler a variable begins with; flags behind it stay."""
+    """The usual name of the compiler that a variable begins with; flags after it stay."""
     first, space, rest = value.partition(" ")
     name = first.rpartition("/")[2]
     base = re.sub(r"(^.*-linux-(?:gnu|musl)\w*-)|(-\d+(\.\d+)*$)", "", name)

@@ -63,18 +63,18 @@ def parse(text: str, file: str) -> Variables:
     raise TreeError(f"{file}: has no build_time_vars")
 
 
-def scrubbed(variables: Variables, scrubber: Scrubber) -> Variables:
+def scrub(variables: Variables, scrubber: Scrubber) -> Variables:
     """The variables with nothing of the build machine in them, under the neutral prefix."""
-    found: Variables = {}
+    clean: Variables = {}
     for name, value in variables.items():
         if not isinstance(value, str):
-            found[name] = value
+            clean[name] = value
         elif name == "CONFIG_ARGS":
-            found[name] = scrubber.config_args(value)
+            clean[name] = scrubber.config_args(value)
         else:
             text = compiler(value) if name in _COMPILER_VARIABLES else value
-            found[name] = scrubber.flags(text)
-    return found
+            clean[name] = scrubber.flags(text)
+    return clean
 
 
 def render(variables: Variables) -> str:
@@ -85,16 +85,16 @@ def render(variables: Variables) -> str:
 
 def patch(text: str, file: str, scrubber: Scrubber) -> str:
     """The whole new text of a ``_sysconfigdata*.py``."""
-    return render(scrubbed(parse(text, file), scrubber))
+    return render(scrub(parse(text, file), scrubber))
 
 
 def patch_json(text: str, scrubber: Scrubber) -> str:
     """The new text of a ``_sysconfig_vars*.json`` (3.14+): no code can follow it, so it stays neutral."""
-    return json.dumps(scrubbed(json.loads(text), scrubber), indent=2, sort_keys=True) + "\n"
+    return json.dumps(scrub(json.loads(text), scrubber), indent=2, sort_keys=True) + "\n"
 
 
 def _quoted(value: str | int) -> str:
-    """A literal with no escapes but of backslash and quote."""
+    """A literal whose only escapes are those of backslash and quote."""
     if isinstance(value, int):
         return str(value)
     text = " ".join(value.split()) if any(c in value for c in "\n\t\r") else value

@@ -16,7 +16,7 @@ from manypython.repair.audit import AuditReport, require
 from manypython.verify import controls, environments, foreign, roots, surroundings
 from manypython.verify.foreign import Subject
 from manypython.verify.hardening import weaknesses
-from manypython.verify.report import VerifyReport, failed, probed, skipped
+from manypython.verify.report import VerifyReport, failed, run_probe, skipped
 from manypython.verify.scan import scan
 from manypython.verify.scratch import readable, scratch
 from manypython.verify.trial import Checks, NotTriedError, Trial, insist_none, timed
@@ -95,9 +95,9 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], Checks]]:
     link = trial.folder / "links" / "interpreter"
     link.parent.mkdir()
     link.symlink_to(tools / "python3")
-    yield lambda: environments.installed(trial, tree)
+    yield lambda: environments.installation(trial, tree)
     main = tree.executable.relative_to(tree.root)
-    if trial.report.found(PurePosixPath(main)):
+    if trial.report.finds_of(PurePosixPath(main)):
         fact = "a copied interpreter is too far away from the libraries it needs"
         yield lambda: (skipped("venv", "copies", fact),)
     else:
@@ -133,23 +133,24 @@ def _audit(trial: Trial) -> str:
 
 
 def _scan(trial: Trial) -> str:
-    forbidden = trial.subject.repaired.forbidden
+    forbidden = trial.subject.portable_tree.forbidden
     insist_none(scan(trial.subject.tree, forbidden, _unneeded(trial), trial.strangers))
     return "no build path, no old prefix"
 
 
 def _strangers(report: AuditReport) -> Checks:
-    """What packages brought for other machines, and broken files of theirs: nobody looks into them."""
+    """Packages' files for other machines, and their broken files: they are not examined."""
     if not report.strangers:
         return ()
     return (skipped("tree", "files of packages", "; ".join(first(tuple(map(str, report.strangers))))),)
 
 
 def _generic_sonames(trial: Trial) -> str:
-    """What stands in ``lib/`` under a name that others use too was moved, but for what nothing needs."""
-    if left := _unneeded(trial):
+    """Libraries in ``lib/`` with names that others use too were moved, except those that nothing needs."""
+    if libraries := _unneeded(trial):
         raise NotTriedError(
-            f"nothing in the tree needs {', '.join(left)}, which LD_LIBRARY_PATH may spread: left in place"
+            f"nothing in the tree needs {', '.join(libraries)}, "
+            "which LD_LIBRARY_PATH may spread: left in place"
         )
     return "none in lib/"
 
@@ -160,8 +161,8 @@ def _unneeded(trial: Trial) -> tuple[str, ...]:
         return ()
     needed = {find.inside for finds in trial.report.finds.values() for find in finds}
     names = (path.name for path in sorted(trial.subject.tree.root.glob("lib/*.so*")))
-    found = (PurePosixPath("lib", name) for name in names)
-    return tuple(str(path) for path in found if spreads(path) and path not in needed)
+    libraries = (PurePosixPath("lib", name) for name in names)
+    return tuple(str(path) for path in libraries if spreads(path) and path not in needed)
 
 
 def _hardening(trial: Trial) -> str:
@@ -179,21 +180,21 @@ def _probe(
     *,
     short: bool = False,
 ) -> Checks:
-    """Run the probe in one surrounding and take its rows over."""
+    """Run the probe in one surrounding; its rows are the checks."""
     words = ("short",) if short else trial.subject.probing
     argv = (*command, "-I", "-B", str(trial.programs / "probe.py"), *words)
-    rows = probed(argv, env, where, user=trial.scratch.user)
-    return controls.judged(rows, controls.by_interpreter(trial.programs, env, trial.scratch.user))
+    rows = run_probe(argv, env, where, user=trial.scratch.user)
+    return controls.judge(rows, controls.by_interpreter(trial.programs, env, trial.scratch.user))
 
 
 def _old_glibc(trial: Trial, tree: Tree) -> Checks:
     """The whole probe on a real glibc 2.17, where the target says it runs there."""
     if _OLD in trial.chosen:  # tried later, and more of it
         return ()
-    repaired = replace(trial.subject.repaired, tree=tree)
-    subject = replace(trial.subject, repaired=repaired)
+    portable_tree = replace(trial.subject.portable_tree, tree=tree)
+    subject = replace(trial.subject, portable_tree=portable_tree)
     root, why = _OLD, surroundings.works()
-    if not why or foreign.refused(root, subject.target):
+    if not why or foreign.refusal(root, subject.target):
         return foreign.examine(subject, (root,), (surroundings.PLAIN,))
     try:
         folder = roots.create(root, subject.target.architecture, subject.cache, subject.reporter)
@@ -205,14 +206,14 @@ def _old_glibc(trial: Trial, tree: Tree) -> Checks:
     argv = (*by_loader(libraries, str(tree.executable)), "-I", "-B", str(trial.programs / "probe.py"))
     user = trial.scratch.user
     where = "by its loader only"
-    rows = probed((*argv, *subject.probing), {}, where, root=root.name, user=user)
+    rows = run_probe((*argv, *subject.probing), {}, where, root=root.name, user=user)
     control = controls.by_program(
         subject.target.architecture,
         subject.cache,
         lambda program: by_loader(libraries, shutil.copy(program, str(trial.folder))),
         user,
     )
-    return (skipped(where, "as a root of its own", why, root.name), *controls.judged(rows, control))
+    return (skipped(where, "as a root of its own", why, root.name), *controls.judge(rows, control))
 
 
 def by_loader(folder: Path, program: str) -> tuple[str, ...]:

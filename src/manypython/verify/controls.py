@@ -2,7 +2,7 @@
 
 A check to which the system refused something is made again in the same surrounding, by an interpreter of
 this machine that is known to be good; where none can run (another C library, a foreign root), by a small C
-program that asks the system for the same. What is refused to both is the surrounding's fault: it was
+program that asks the system for the same. What is refused to both is the surrounding's fault and counts as
 not tried. Only a refusal of the system's (``Check.cause``) is ever excused, never a wrong result.
 """
 
@@ -25,7 +25,7 @@ from manypython.model.target import Architecture
 from manypython.verify.report import Check
 
 Control = Callable[[tuple[Check, ...]], Mapping[str, str]]
-"""Given checks that failed: the names of those that are refused to others there too, with what was said."""
+"""From checks that failed to the names of those that are refused to others there too, each with a reason."""
 
 ATTEMPTS: Mapping[str, str] = {
     "uses _curses_panel": "pty",
@@ -50,8 +50,8 @@ COMPARABLE = (
 """Checks that any CPython passes, and so an interpreter of this machine; ``uses`` of a module as well."""
 
 
-def judged(checks: tuple[Check, ...], control: Control) -> tuple[Check, ...]:
-    """The checks, with those that the surrounding made fail as not tried.
+def judge(checks: tuple[Check, ...], control: Control) -> tuple[Check, ...]:
+    """The checks; those that failed because of the surrounding become not tried.
 
     Args:
         checks: made in one surrounding.
@@ -84,9 +84,9 @@ def by_interpreter(programs: Path, env: Mapping[str, str], user: int | None) -> 
         if not names or python is None:
             return {}
         argv = (python, "-I", "-B", str(programs / "probe.py"), "control", *names)
-        done = process.run(argv, env=env, cwd=Path("/"), user=user, check=False)
+        result = process.run(argv, env=env, cwd=Path("/"), user=user, check=False)
         try:
-            rows = json.loads(done.output.splitlines()[-1])
+            rows = json.loads(result.output.splitlines()[-1])
         except (ValueError, IndexError):  # it does not even start: that says nothing of the surrounding
             return {}
         causes = {row["name"]: row.get("cause", "") for row in rows if not row["ok"]}
@@ -116,11 +116,11 @@ def by_program(
         if not words:
             return {}
         try:
-            program = _built(architecture, cache)
+            program = _program(architecture, cache)
         except (process.ProgramError, HostToolError, OSError):  # no compiler: what failed stays failed
             return {}
-        done = process.run((*run(str(program)), *words), env={}, cwd=Path("/"), user=user, check=False)
-        refused = dict(line.split(": ", 1) for line in done.output.splitlines() if ": " in line)
+        result = process.run((*run(str(program)), *words), env={}, cwd=Path("/"), user=user, check=False)
+        refused = dict(line.split(": ", 1) for line in result.output.splitlines() if ": " in line)
         return {
             check.name: f"to a C program too: {refused[ATTEMPTS[check.name]]}"
             for check in suspects
@@ -142,7 +142,7 @@ def _interpreter(user: int | None) -> str | None:
     return None
 
 
-def _built(architecture: Architecture, cache: Path) -> Path:
+def _program(architecture: Architecture, cache: Path) -> Path:
     """The control program, for glibc 2.17 and newer; built once for each text of it."""
     source = Path(inside.__file__).with_name("control.c")
     program = cache / "controls" / f"{sha256(source)[:12]}-{architecture}"

@@ -20,7 +20,7 @@ def works(architecture: Architecture) -> str:
     """Why this machine cannot run programs of an architecture; empty where it can."""
     if architecture == os.uname().machine:
         return ""
-    entry = _named(_FORMATS, architecture)
+    entry = _registration(_FORMATS, architecture)
     if entry is None:
         return f"this machine cannot run {architecture} programs: {_FORMATS} has no emulator for them"
     lines = entry.read_text().splitlines()
@@ -37,7 +37,7 @@ def require(architecture: Architecture, *, install: bool, reporter: Reporter) ->
     Args:
         architecture: of the programs.
         install: install and register the emulator (as root).
-        reporter: told what is installed.
+        reporter: shows what is installed.
 
     Raises:
         HostToolError: it does not.
@@ -53,7 +53,7 @@ def require(architecture: Architecture, *, install: bool, reporter: Reporter) ->
         )
 
 
-def _named(folder: Path, architecture: Architecture, ending: str = "") -> Path | None:
+def _registration(folder: Path, architecture: Architecture, ending: str = "") -> Path | None:
     """The emulator's entry in a folder, by Debian's name or Fedora's."""
     paths = (folder / f"qemu-{architecture}{more}{ending}" for more in ("", "-static"))
     return next((path for path in paths if path.exists()), None)
@@ -63,8 +63,8 @@ def _register(architecture: Architecture) -> None:
     """Do what systemd does at boot, for where it does not run: a container."""
     if not (_FORMATS / "register").exists():
         process.run(("mount", "-t", "binfmt_misc", "binfmt_misc", str(_FORMATS)), check=False)
-    line = _named(_CONFIGURED, architecture, ".conf")
-    if line is None or _named(_FORMATS, architecture):
+    line = _registration(_CONFIGURED, architecture, ".conf")
+    if line is None or _registration(_FORMATS, architecture):
         return
     try:
         (_FORMATS / "register").write_bytes(line.read_bytes())

@@ -12,7 +12,7 @@ from manypython.probe import packages
 from manypython.verify.trial import Checks, NotTriedError, Trial, run, timed
 
 
-def installed(trial: Trial, tree: Tree) -> Checks:
+def installation(trial: Trial, tree: Tree) -> Checks:
     """A virtual environment, into which pip installs a wheel and then a C extension."""
     folder = folder_for(trial)
     checks = timed("venv", "pip install", lambda: virtual_environment(trial, tree, folder))
@@ -28,7 +28,7 @@ def virtual_environment(trial: Trial, tree: Tree, folder: Path, *arguments: str)
     run(trial, (*_pip(folder), str(packages.wheel(folder))), env)
     greeting = run(trial, (str(folder / "e" / "bin" / "greet"),), env)
     if str(folder / "e") not in greeting:
-        raise VerifyError(f"the console script said {greeting!r}")
+        raise VerifyError(f"the console script printed {greeting!r}")
     return greeting.strip()
 
 
@@ -44,7 +44,7 @@ def _extension(trial: Trial, folder: Path) -> str:
     python = str(folder / "e" / "bin" / "python")
     answer = run(trial, (python, "-c", "import _hello; print(_hello.answer())"), env)
     if answer.strip() != "42":
-        raise VerifyError(f"the C extension said {answer!r}")
+        raise VerifyError(f"the C extension returned {answer!r}")
     return "built, installed and called"
 
 
@@ -68,17 +68,17 @@ def scripts(trial: Trial, tree: Tree) -> str:
     """Pip's own script, directly and through a link; the flags of ``python3-config``."""
     env = {"PATH": "/usr/bin:/bin", "HOME": str(trial.folder)}
     tools = tree.root / "bin"
-    said = []
+    versions = []
     if (tools / "pip3").exists():
         link = trial.folder / "links" / "pip"
         link.symlink_to(tools / "pip3")
         for script in (tools / "pip3", link):
-            said.append(run(trial, (str(script), "--version"), env))
-            if str(tree.root) not in said[-1]:
-                raise VerifyError(f"{script.name} belongs to another tree: {said[-1]!r}")
+            versions.append(run(trial, (str(script), "--version"), env))
+            if str(tree.root) not in versions[-1]:
+                raise VerifyError(f"{script.name} belongs to another tree: {versions[-1]!r}")
     config = tools / f"{tree.name}{tree.debug}-config"
     if config.exists():
         flags = run(trial, (str(config), "--includes"), env)
         if f"-I{tree.root}/include/" not in flags:
-            raise VerifyError(f"{config.name} --includes said {flags!r}")
-    return " ".join(said[:1]).strip()
+            raise VerifyError(f"{config.name} --includes printed {flags!r}")
+    return " ".join(versions[:1]).strip()

@@ -12,10 +12,10 @@ from manypython.model.errors import ManypythonError
 from manypython.model.target import LibcFamily, Target
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
-from manypython.repair.portable import Repaired
+from manypython.repair.portable import PortableTree
 from manypython.run import Run
 from manypython.verify import controls, emulation, roots
-from manypython.verify.report import Check, failed, probed, skipped
+from manypython.verify.report import Check, failed, run_probe, skipped
 from manypython.verify.roots import Root
 from manypython.verify.surroundings import PLAIN, PROBE, Surrounding, command
 
@@ -24,9 +24,9 @@ from manypython.verify.surroundings import PLAIN, PROBE, Surrounding, command
 class Subject:
     """What is proved, and with what."""
 
-    repaired: Repaired
+    portable_tree: PortableTree
     probing: tuple[str, ...]
-    """What ``probe/probe.py`` is told: its kind, and the modules that must be there."""
+    """The arguments of ``probe/probe.py``: its kind, and the modules that must be there."""
     ours: bool
     """Whether we compiled it, and not somebody else."""
     run: Run
@@ -34,12 +34,12 @@ class Subject:
     @property
     def tree(self) -> Tree:
         """What is tried."""
-        return self.repaired.tree
+        return self.portable_tree.tree
 
     @property
     def target(self) -> Target:
         """What it promises to run on."""
-        return self.repaired.target
+        return self.portable_tree.target
 
     @property
     def cache(self) -> Path:
@@ -48,12 +48,12 @@ class Subject:
 
     @property
     def reporter(self) -> Reporter:
-        """Told what is tried."""
+        """Shows what is tried."""
         return self.run.reporter
 
     @property
     def jobs(self) -> int:
-        """Surroundings side by side."""
+        """How many surroundings at once."""
         return self.run.jobs
 
 
@@ -67,14 +67,14 @@ def examine(
     Args:
         subject: what is proved.
         chosen: the roots.
-        surroundings: tried in each of them, ``subject.jobs`` side by side.
+        surroundings: tried in each of them, ``subject.jobs`` at once.
     """
-    tried = tuple(each for each in surroundings if subject.ours or not each.own)
+    tried = tuple(surrounding for surrounding in surroundings if subject.ours or not surrounding.own)
 
     def work(root: Root, folder: Path) -> Iterator[Check]:
         with subject.reporter.step(f"verify in {root.name}"), ThreadPoolExecutor(subject.jobs) as pool:
             one = functools.partial(_one, subject, root, folder)
-            jobs = [(PLAIN, ("install",)), *((each, subject.probing) for each in tried)]
+            jobs = [(PLAIN, ("install",)), *((surrounding, subject.probing) for surrounding in tried)]
             for rows in pool.map(lambda job: one(*job), jobs):
                 yield from rows
 
@@ -99,7 +99,7 @@ def in_each(
     machine, reporter = subject.target.architecture, subject.reporter
     install = subject.run.install_host_tools
     for root in chosen:
-        if why := refused(root, subject.target):
+        if why := refusal(root, subject.target):
             checks.append(skipped(where, "start", why, root.name))
             continue
         try:
@@ -120,34 +120,34 @@ def _one(
         argv = command(root.mounts(folder), subject.tree, surrounding, (*PROBE, *probing))
     except ManypythonError as error:
         return (failed(surrounding.name, "start", f"{error.message}; {error.remedy}", root.name),)
-    rows = probed(argv, None, surrounding.name, root=root.name)
+    rows = run_probe(argv, None, surrounding.name, root=root.name)
     control = controls.by_program(
         subject.target.architecture,
         subject.cache,
-        lambda program: _called(root, folder, subject.tree, surrounding, program),
+        lambda program: _call(root, folder, subject.tree, surrounding, program),
     )
-    rows = controls.judged(rows, control)
+    rows = controls.judge(rows, control)
     return (*rows, *_wrong_libc(root, rows))
 
 
-def _called(root: Root, folder: Path, tree: Tree, surrounding: Surrounding, program: str) -> tuple[str, ...]:
+def _call(root: Root, folder: Path, tree: Tree, surrounding: Surrounding, program: str) -> tuple[str, ...]:
     """How to run a program of this machine in a root's surrounding."""
-    there = ("/opt/control", str(Path(program).parent))
+    mount = ("/opt/control", str(Path(program).parent))
     other = replace(
-        surrounding, called=f"{there[0]}/{Path(program).name}", writable=(*surrounding.writable, there[::-1])
+        surrounding, called=f"{mount[0]}/{Path(program).name}", writable=(*surrounding.writable, mount[::-1])
     )
     return command(root.mounts(folder), tree, other, ())
 
 
 def _wrong_libc(root: Root, rows: tuple[Check, ...]) -> list[Check]:
     """See that it was the root's C library and not this machine's."""
-    said = next((check.detail for check in rows if check.name == "rest" and check.ok), None)
-    if root.glibc is None or said is None or said == "glibc {}.{}".format(*root.glibc):
+    version = next((check.detail for check in rows if check.name == "rest" and check.ok), None)
+    if root.glibc is None or version is None or version == "glibc {}.{}".format(*root.glibc):
         return []
-    return [failed(rows[0].where, "C library", f"it was {said}", root.name)]
+    return [failed(rows[0].where, "C library", f"it was {version}", root.name)]
 
 
-def refused(root: Root, target: Target) -> str:
+def refusal(root: Root, target: Target) -> str:
     """Why a target does not promise to run in a root; empty where it does."""
     if target.libc is not LibcFamily.GLIBC:
         return f"{target} wants musl, which no root has"

@@ -38,20 +38,20 @@ def weaknesses(tree: Tree, strangers: frozenset[PurePosixPath] = frozenset()) ->
     Raises:
         AuditError: a file is broken.
     """
-    found: list[str] = []
+    weak_points: list[str] = []
     exporting: dict[str, frozenset[str]] = {}
     for path in elf_paths(tree.root):
         relative = PurePosixPath(path.relative_to(tree.root))
         if relative in strangers:
             continue
         name, facts = str(relative), hardening(path)
-        found += [f"{name}: {fact}" for fact in _facts(facts)]
+        weak_points += [f"{name}: {fact}" for fact in _facts(facts)]
         if path == tree.executable or name.startswith(f"{GRAFTS}/"):
             exporting[name] = facts.exported - _LINKER
     for (one, symbols), (other, others) in combinations(exporting.items(), 2):
         if clash := sorted(symbols & others):
-            found.append(f"{one} and {Path(other).name}: both export {', '.join(clash[:5])}")
-    return tuple(found)
+            weak_points.append(f"{one} and {Path(other).name}: both export {', '.join(clash[:5])}")
+    return tuple(weak_points)
 
 
 def _facts(facts: Hardening) -> Iterator[str]:
@@ -67,5 +67,5 @@ def _facts(facts: Hardening) -> Iterator[str]:
         yield "a segment that is writable and executable"
     if not facts.canary and facts.code > _SMALL:
         yield "no stack protector"
-    if plain := sorted(facts.wanted & _PLAIN):
+    if plain := sorted(facts.undefined & _PLAIN):
         yield f"not fortified: calls {', '.join(plain)}"

@@ -1,4 +1,4 @@
-"""What proving wants of this machine, looked up before the work that is to be proved."""
+"""What the proof needs of this machine, looked up before the work that is to be proved."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ OPTIONAL = {
     "bwrap": "bubblewrap: glibc 2.17 is tried by its loader only, not as a root of its own",
     "cc": "a C compiler: no C extension is built in a virtual environment",
 }
-"""Programs that verify does without, and what it then does not try."""
+"""Programs that verify can do without, and what it then does not try."""
 
 
-def prepare(  # noqa: PLR0913  (what is to be tried, where, and who is told)
+def prepare(  # noqa: PLR0913  (what is to be tried, where, and what reports it)
     chosen: Iterable[Root],
     architecture: Architecture,
     cache: Path,
@@ -29,7 +29,7 @@ def prepare(  # noqa: PLR0913  (what is to be tried, where, and who is told)
     install: bool,
     reporter: Reporter,
 ) -> None:
-    """Have what verify wants, or say what will not be tried for want of it.
+    """Provide what verify needs, or say what will not be tried without it.
 
     Args:
         chosen: foreign roots that were asked for.
@@ -37,7 +37,7 @@ def prepare(  # noqa: PLR0913  (what is to be tried, where, and who is told)
         cache: where roots are kept.
         suite: whether CPython's own tests are to be run.
         install: install what is missing (as root).
-        reporter: told what is installed and what will not be tried.
+        reporter: shows what is installed and what will not be tried.
 
     Raises:
         HostToolError: a root that was asked for, or the suite, cannot do without what is missing.
@@ -46,10 +46,10 @@ def prepare(  # noqa: PLR0913  (what is to be tried, where, and who is told)
     missing = [root for root in chosen if root.suite and not roots.place(root, architecture, cache).is_dir()]
     if missing and os.geteuid() != 0:
         raise roots.only_root(missing[0])
-    wanted = {"debootstrap"} if missing else set()
-    wanted |= {"bwrap"} if chosen or suite else set()
-    wanted |= {"busybox"} if suite else set()
-    host_tools.require(wanted, install=install, reporter=reporter)
+    programs = {"debootstrap"} if missing else set()
+    programs |= {"bwrap"} if chosen or suite else set()
+    programs |= {"busybox"} if suite else set()
+    host_tools.require(programs, install=install, reporter=reporter)
     lacking = {tool.program for tool in host_tools.missing(OPTIONAL)}
     if lacking and install and os.geteuid() == 0:
         try:

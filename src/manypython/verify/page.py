@@ -28,7 +28,7 @@ def page(title: str, report: VerifyReport) -> str:
         f"<tr><th scope=row>{escape(where)}</th>{''.join(_cell(row.get(name, ())) for name in columns)}</tr>"
         for where, row in rows.items()
     )
-    failures, left = report.failures, report.skipped
+    failures, untried = report.failures, report.skipped
     verdict = f"<b class={'bad' if failures else 'good'}>{report.passed} passed, {len(failures)} failed</b>"
     return f"""<!doctype html>
 <html lang=en>
@@ -37,7 +37,7 @@ def page(title: str, report: VerifyReport) -> str:
 <title>{escape(title)}</title>
 <style>{_STYLE}</style>
 <h1>{escape(title)}</h1>
-<p>{verdict}, <span class=dim>{len(left)} not tried</span>. manypython {escape(__version__)}</p>
+<p>{verdict}, <span class=dim>{len(untried)} not tried</span>. manypython {escape(__version__)}</p>
 <div class=scroll><table><thead><tr><td></td>{head}</tr></thead><tbody>
 {body}
 </tbody></table></div>

@@ -47,7 +47,7 @@ class Check:
         return lines[-1][:_LINE] if lines else ""
 
     @property
-    def told(self) -> str:
+    def headline(self) -> str:
         """Where, what, and the line that matters."""
         return f"{self.root}: {self.where}: {self.name}: {self.line}"
 
@@ -78,7 +78,7 @@ class VerifyReport:
         return {"ok": not self.failures, "checks": [asdict(check) for check in self.checks]}
 
     def proof(self) -> dict[str, Any]:
-        """The report in short, as it stands beside the archives and in an index."""
+        """The short form of the report, for the file beside the archives and for an index."""
         return {
             "passed": self.passed,
             "roots": list(dict.fromkeys(check.root for check in self.checks if not check.skipped)),
@@ -139,13 +139,13 @@ def show(heading: str, report: VerifyReport, console: Console) -> None:
     for line in report.untried():
         console.print(line, markup=False, soft_wrap=True)
     for check in report.failures:
-        console.print(f"failed: {check.told}", markup=False, soft_wrap=True)
-    wrong, left = len(report.failures), len(report.skipped)
-    console.print(f"{report.passed} checks passed, {wrong} failed, {left} not tried")
+        console.print(f"failed: {check.headline}", markup=False, soft_wrap=True)
+    wrong, untried = len(report.failures), len(report.skipped)
+    console.print(f"{report.passed} checks passed, {wrong} failed, {untried} not tried")
 
 
 def skipped(where: str, name: str, fact: str, root: str = HERE) -> Check:
-    """A check that could not be tried here: it is counted and said."""
+    """A check that could not be tried here: it is counted and reported."""
     return Check(root, where, name, ok=True, detail=fact, seconds=0.0, skipped=True)
 
 
@@ -154,7 +154,7 @@ def failed(where: str, name: str, fact: str, root: str = HERE) -> Check:
     return Check(root, where, name, ok=False, detail=fact, seconds=0.0)
 
 
-def probed(
+def run_probe(
     argv: tuple[str, ...],
     env: Mapping[str, str] | None,
     where: str,
@@ -162,7 +162,7 @@ def probed(
     root: str = HERE,
     user: int | None = None,
 ) -> tuple[Check, ...]:
-    """Run ``inside/probe.py`` and take its rows over.
+    """Run ``inside/probe.py``; its rows are the checks.
 
     Args:
         argv: how it is run.
@@ -175,6 +175,6 @@ def probed(
         result = process.run(argv, env=env, cwd=Path("/"), user=user).output
         rows = json.loads(result.splitlines()[-1])
     except (process.ProgramError, ValueError, IndexError) as error:
-        said = error.result.output[-2000:] if isinstance(error, process.ProgramError) else str(error)
-        return (failed(where, "start", said, root),)
+        output = error.result.output[-2000:] if isinstance(error, process.ProgramError) else str(error)
+        return (failed(where, "start", output, root),)
     return tuple(Check(root, where, **row) for row in rows)

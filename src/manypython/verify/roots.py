@@ -82,7 +82,7 @@ def place(root: Root, architecture: Architecture, cache: Path) -> Path:
 def create(
     root: Root, architecture: Architecture, cache: Path, reporter: Reporter, *, install: bool = False
 ) -> Path:
-    """Make a root, or find it made.
+    """Make a root, unless it is there already.
 
     It appears whole or not at all; two runs at once make it once.
 
@@ -90,7 +90,7 @@ def create(
         root: which.
         architecture: of its programs.
         cache: the folder for all roots and builds.
-        reporter: told what is done.
+        reporter: shows what is done.
         install: install the host programs it takes (as root).
 
     Raises:
@@ -118,7 +118,7 @@ def create(
 
 
 def only_root(root: Root) -> HostToolError:
-    """What an ordinary user is told who asks for a root of Debian."""
+    """The error for an ordinary user who asks for a root of Debian."""
     return HostToolError(
         f"{root.name} can only be made by root (debootstrap)",
         remedy="make it as root into a folder you can read: "
@@ -126,7 +126,7 @@ def only_root(root: Root) -> HostToolError:
     )
 
 
-def made(cache: Path) -> dict[str, int]:
+def existing(cache: Path) -> dict[str, int]:
     """The roots that are there: folder name, and bytes on disk."""
     folders = sorted(path for path in (cache / "roots").glob("*-*") if path.is_dir())
     return {folder.name: disk_bytes(folder) for folder in folders if not folder.name.startswith(".")}
@@ -153,7 +153,7 @@ def _lay(root: Root, architecture: Architecture, step: Step, scratch: Path) -> N
 def debootstrap(
     suite: str, architecture: Architecture, packages: tuple[str, ...], folder: Path, step: Step
 ) -> None:
-    """Lay a minimal Debian, with some packages more.
+    """Install a minimal Debian and some more packages.
 
     Args:
         suite: Debian's name of it.
@@ -174,9 +174,9 @@ def debootstrap(
     try:
         process.run(words, on_line=step.line)
     except process.ProgramError as error:
-        said = "\n".join(f"  {line}" for line in error.result.output.splitlines()[-8:])
+        last_lines = "\n".join(f"  {line}" for line in error.result.output.splitlines()[-8:])
         raise HostToolError(
-            f"debootstrap of Debian {suite} failed:\n{said}",
+            f"debootstrap of Debian {suite} failed:\n{last_lines}",
             remedy=f"see that the mirror can be reached, or name another in {debian.ENVIRONMENT}",
         ) from None
     shutil.rmtree(folder / "var/cache/apt/archives", ignore_errors=True)
@@ -200,13 +200,13 @@ def _sysroot(architecture: Architecture, scratch: Path) -> None:
         for member in tar:
             _, mark, name = member.name.partition(_MARK)
             if mark and "/" not in name and ".so" in name:
-                _laid(tar, member, scratch / name)
+                _extract(tar, member, scratch / name)
     if not (scratch / "ld-2.17.so").is_file():
         raise HostToolError(f"{place}: holds no ld-2.17.so")
 
 
-def _laid(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    """Write a file or a link of an archive, any user's to run.
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+    """Write a file or a link of an archive so that any user can run it.
 
     Not by ``TarFile.extract``, whose ``filter`` Python 3.11.2 does not know and 3.12 warns without.
     """

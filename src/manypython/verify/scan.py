@@ -25,7 +25,7 @@ _OURS = re.compile(rb"/manypython/(?:work|builds|toolchains|zig)/")
 def scan(
     tree: Tree,
     forbidden: tuple[str, ...],
-    left: tuple[str, ...] = (),
+    unneeded: tuple[str, ...] = (),
     strangers: frozenset[PurePosixPath] = frozenset(),
 ) -> tuple[str, ...]:
     """Everything that must not be in a portable tree.
@@ -33,7 +33,7 @@ def scan(
     Args:
         tree: what to look at.
         forbidden: absolute folders of the build machine; the old prefix among them.
-        left: libraries with generic names that may lie where they lie.
+        unneeded: libraries with generic names that may stay where they are.
         strangers: ELF files of packages that were left as they are, whatever they name.
 
     Returns:
@@ -49,7 +49,7 @@ def scan(
             if path.is_symlink():
                 facts += _link(path, relative)
                 continue
-            if spreads(PurePosixPath(relative)) and relative not in left:
+            if spreads(PurePosixPath(relative)) and relative not in unneeded:
                 facts.append(f"{relative}: a generic soname, which LD_LIBRARY_PATH may spread")
             mode = path.stat().st_mode
             if stat.S_ISDIR(mode):
@@ -60,11 +60,11 @@ def scan(
             if mode & 0o6002:
                 facts.append(f"{relative}: writable by all, or setuid")
             if PurePosixPath(relative) not in strangers:
-                facts += (f"{relative}: names {place}" for place in _named(path, relative, needles))
+                facts += (f"{relative}: names {place}" for place in _folders_named(path, relative, needles))
     return tuple(facts)
 
 
-def _named(path: Path, relative: str, needles: list[tuple[str, bytes]]) -> Iterator[str]:
+def _folders_named(path: Path, relative: str, needles: list[tuple[str, bytes]]) -> Iterator[str]:
     """Folders that a file names and should not."""
     data = path.read_bytes()
     yield from (text for text, needle in needles if needle in data)

@@ -26,16 +26,16 @@ class Scratch:
     user: int | None
     """Nobody, where we are root: root ignores that a folder is read-only. None: ourselves."""
     why: str = ""
-    """Why not nobody, though we are root."""
+    """Why it is not nobody, although we are root."""
 
 
 @contextmanager
 def scratch(size: int, fallback: Path) -> Iterator[Scratch]:
-    """A folder that goes with the block.
+    """A folder that exists as long as the block runs.
 
     Args:
         size: bytes that it must have room for.
-        fallback: a folder of ours, taken where no temporary folder will do.
+        fallback: a folder of ours, used where no temporary folder will do.
 
     Raises:
         OutputError: no folder will do; each is named with its reason.
@@ -44,9 +44,9 @@ def scratch(size: int, fallback: Path) -> Iterator[Scratch]:
     reasons = {place: unfit(place, size) for place in dict.fromkeys((*places, fallback))}
     fit = [place for place, reason in reasons.items() if not reason]
     if not fit:
-        told = "\n".join(f"  {place}: {reason}" for place, reason in reasons.items())
+        lines = "\n".join(f"  {place}: {reason}" for place, reason in reasons.items())
         raise OutputError(
-            f"no folder to try the interpreter in:\n{told}",
+            f"no folder to try the interpreter in:\n{lines}",
             remedy=f"name one with TMPDIR that has {size // _MEGABYTE} MB and is not mounted noexec",
         )
     user, why = _nobody()

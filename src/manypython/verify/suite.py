@@ -43,7 +43,7 @@ _KNOWN = "known_failures.toml"
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownFailure:
     """Tests that fail, and why."""
 
     tests: tuple[str, ...]
@@ -60,12 +60,12 @@ class Known:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run of the suite came to."""
+    """The result of one run of the suite."""
 
     passed: int
     skipped: int
     failed: dict[str, str]
-    """Each test that failed, and what it said; a file that ended early is ``test.test_x``."""
+    """Each test that failed, and its output; a file that ended early is ``test.test_x``."""
     seconds: float = 0.0
 
 
@@ -97,8 +97,8 @@ def run(  # noqa: PLR0913  (what, where, and how)
         tests: the archive of the suite, laid over a copy of the tree.
         root: where it runs.
         folder: of that root.
-        reporter: told how far it is.
-        jobs: test files side by side.
+        reporter: shows the progress.
+        jobs: how many test files at once.
         only: names of test files; none: all.
     """
     begun = time.monotonic()
@@ -119,8 +119,8 @@ def run(  # noqa: PLR0913  (what, where, and how)
         log = (results / "log").read_text(errors="replace")
         if not (results / "junit.xml").is_file():
             raise VerifyError(f"{root.name}: CPython's tests did not run:\n{result.output[-2000:]}")
-        seen = outcome((results / "junit.xml").read_text(errors="replace"), log)
-        return replace(seen, seconds=round(time.monotonic() - begun, 1))
+        suite_outcome = outcome((results / "junit.xml").read_text(errors="replace"), log)
+        return replace(suite_outcome, seconds=round(time.monotonic() - begun, 1))
 
 
 def examine(subject: Subject, tests: Path) -> tuple[Check, ...]:
@@ -132,8 +132,8 @@ def examine(subject: Subject, tests: Path) -> tuple[Check, ...]:
     """
 
     def work(root: Root, folder: Path) -> tuple[Check, ...]:
-        seen = run(subject.tree, tests, root, folder, reporter=subject.reporter, jobs=subject.jobs)
-        return compare(seen, known(root.name, subject.tree.version), root.name)
+        result = run(subject.tree, tests, root, folder, reporter=subject.reporter, jobs=subject.jobs)
+        return compare(result, known_failures(root.name, subject.tree.version), root.name)
 
     return in_each(subject, roots.select(FULL_ROOTS), _WHERE, work)
 
@@ -196,9 +196,9 @@ def outcome(junit: str, log: str) -> Outcome:
         trouble = next((child for child in case if child.tag in ("failure", "error")), None)
         if trouble is not None:
             failed[name] = (trouble.text or "").strip()
-    told = set(_VERBOSE.findall(log)) - set(cases)
+    parts = set(_VERBOSE.findall(log)) - set(cases)
     for file in _files(log):
-        failed |= {name: "parts of it failed, see the log" for name in told if name.startswith(f"{file}.")}
+        failed |= {name: "parts of it failed, see the log" for name in parts if name.startswith(f"{file}.")}
         if not any(name.startswith(f"{file}.") for name in failed):
             failed[file] = "the file failed as a whole, see the log"
     return Outcome(len({*cases} - {*failed} - skipped), len(skipped), failed)
@@ -211,40 +211,40 @@ def _files(log: str) -> list[str]:
     return [name if name.startswith("test.") else f"test.{name}" for name in names]
 
 
-def known(root: str, version: Version) -> tuple[Known, ...]:
+def known_failures(root: str, version: Version) -> tuple[KnownFailure, ...]:
     """The failures that are listed for a root and a version.
 
     Raises:
         RecipeError: the list is wrong.
     """
     text = (resources.files("manypython.verify") / _KNOWN).read_text(encoding="utf-8")
-    found = []
+    failures = []
     for table in Table(_KNOWN, "", tomllib.loads(text), RecipeError).tables("failure"):
-        entry = Known(
+        entry = KnownFailure(
             table.strings("tests", required=True),
             table.string("cause"),
             table.strings("roots"),
             SpecifierSet(table.specifier("pythons")),
         )
-        table.done()
+        table.insist_empty()
         if (not entry.roots or root in entry.roots) and entry.pythons.contains(version, prereleases=True):
-            found.append(entry)
-    return tuple(found)
+            failures.append(entry)
+    return tuple(failures)
 
 
-def compare(seen: Outcome, listed: tuple[Known, ...], root: str) -> tuple[Check, ...]:
-    """One check for each failure that is not listed and each listed one that is none any more."""
+def compare(result: Outcome, listed: tuple[KnownFailure, ...], root: str) -> tuple[Check, ...]:
+    """One check for each failure that is not listed, and for each listed test that no longer fails."""
     new = [
-        Check(root, _WHERE, name, ok=False, detail=said, seconds=0.0)
-        for name, said in sorted(seen.failed.items())
+        Check(root, _WHERE, name, ok=False, detail=output, seconds=0.0)
+        for name, output in sorted(result.failed.items())
         if not any(entry.covers(name) for entry in listed)
     ]
     stale = [
         Check(root, _WHERE, pattern, ok=False, detail="is listed as failing and does not", seconds=0.0)
         for entry in listed
         for pattern in entry.tests
-        if not any(fnmatch(name, pattern) for name in seen.failed)
+        if not any(fnmatch(name, pattern) for name in result.failed)
     ]
-    said = f"{seen.passed} passed, {seen.skipped} skipped, {len(seen.failed)} failed as listed"
-    rest = Check(root, _WHERE, "suite", ok=True, detail=said, seconds=seen.seconds)
+    summary = f"{result.passed} passed, {result.skipped} skipped, {len(result.failed)} failed as listed"
+    rest = Check(root, _WHERE, "suite", ok=True, detail=summary, seconds=result.seconds)
     return (*new, *stale, rest)

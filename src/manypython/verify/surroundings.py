@@ -31,7 +31,7 @@ class Surrounding:
 
     name: str
     env: tuple[tuple[str, str], ...] = ()
-    """The whole environment: it is empty else."""
+    """The whole environment: nothing else is in it."""
     place: str = _USUAL
     """Where the tree is unpacked."""
     called: str = ""
@@ -45,7 +45,7 @@ class Surrounding:
     restrict: tuple[str, ...] = ()
     """Words for ``inside/restrict.py``."""
     emulated: bool = True
-    """Under an emulator too: qemu does not pass on what would restrict itself."""
+    """Whether it is tried under an emulator too: qemu does not pass on what would restrict it."""
     own: bool = False
     """Only interpreters that we build survive it (docs/decisions/0007)."""
 
@@ -118,7 +118,7 @@ def command(
         "--ro-bind", str(tree.root), surrounding.place,
         "--ro-bind", str(programs), _PROGRAMS, *traps,
         "--ro-bind", str(tree.root), "/opt/lower", "--dir", "/opt/upper", "--dir", "/opt/over",
-        *(part for here, there in surrounding.writable for part in ("--bind", here, there)),
+        *(part for source, target in surrounding.writable for part in ("--bind", source, target)),
         *links, *(("--cap-add", "CAP_SYS_ADMIN") if surrounding.restrict else ()),
         *become,
     )  # fmt: skip
@@ -130,13 +130,13 @@ def bubblewrap() -> str:
     Raises:
         HostToolError: it is not installed.
     """
-    found = shutil.which("bwrap")
-    if found is None:
+    program = shutil.which("bwrap")
+    if program is None:
         raise HostToolError(
             "foreign roots need bubblewrap: bwrap is missing",
             remedy=host_tools.advice("bwrap"),
         )
-    return found
+    return program
 
 
 def works() -> str:
@@ -148,5 +148,5 @@ def works() -> str:
         words = (bubblewrap(), "--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "/bin/true")
     except HostToolError as error:
         return error.message
-    done = process.run(words, env=dict(os.environ), check=False)
-    return "" if done.returncode == 0 else f"bubblewrap does not work here: {done.output.strip()}"
+    result = process.run(words, env=dict(os.environ), check=False)
+    return "" if result.returncode == 0 else f"bubblewrap does not work here: {result.output.strip()}"

@@ -21,7 +21,7 @@ Checks = tuple[Check, ...]
 
 @dataclass(frozen=True)
 class Trial:
-    """What the checks are told."""
+    """What the checks work on."""
 
     subject: Subject
     scratch: Scratch
@@ -31,7 +31,7 @@ class Trial:
     @property
     def report(self) -> AuditReport:
         """The tree's audit against its target, as it stands now."""
-        return self.subject.repaired.report
+        return self.subject.portable_tree.report
 
     @property
     def folder(self) -> Path:
@@ -49,14 +49,14 @@ class Trial:
         return self.folder / "inside"
 
 
-def insist_none(found: tuple[str, ...]) -> None:
-    """Insist that nothing was found.
+def insist_none(findings: tuple[str, ...]) -> None:
+    """Insist that there are no findings.
 
     Raises:
         VerifyError: names the first findings.
     """
-    if found:
-        raise VerifyError("; ".join(first(found)))
+    if findings:
+        raise VerifyError("; ".join(first(findings)))
 
 
 def run(trial: Trial, argv: tuple[str, ...], env: Mapping[str, str]) -> str:
@@ -69,7 +69,7 @@ class NotTriedError(Exception):
 
 
 def timed(where: str, name: str, work: Callable[[], str]) -> Checks:
-    """Do a check; the row of it, with the time it took."""
+    """Make a check; its row, with the time it took."""
     begun = time.monotonic()
     try:
         ok, detail = True, work()

@@ -15,7 +15,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class VerifiedTree:
-    """A tree with its proof; there is none of a tree that did not prove portable."""
+    """A tree with its proof; it cannot be made of a tree that did not prove portable."""
 
     tree: Tree
     target: Target
@@ -30,12 +30,12 @@ class VerifiedTree:
         failures = self.report.failures
         if failures:
             count = f"{len(failures)} of {len(self.report.checks)} checks failed"
-            facts = [f"  {fact}" for fact in first(tuple(check.told for check in failures))]
+            facts = [f"  {fact}" for fact in first(tuple(check.headline for check in failures))]
             title = f"{self.tree.name} {self.tree.version} did not prove portable, {count}:"
             raise VerifyError("\n".join((title, *facts)))
 
 
 def first(facts: tuple[str, ...]) -> tuple[str, ...]:
     """The first findings, and how many more there are."""
-    left = len(facts) - _SHOWN
-    return (*facts[:_SHOWN], f"{left} more") if left > 0 else facts
+    more = len(facts) - _SHOWN
+    return (*facts[:_SHOWN], f"{more} more") if more > 0 else facts

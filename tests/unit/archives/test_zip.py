@@ -90,8 +90,8 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, 
 
     def expect(archive: Path, fact: str) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(place.Root, "file", None)
-            patch.setattr(place.Root, "folder", None)
+            patch.setattr(place.Destination, "file", None)
+            patch.setattr(place.Destination, "folder", None)
             with pytest.raises(ArchiveError, match=fact):
                 unpack(archive, tmp_path / "out/here")
         assert list((tmp_path / "out").iterdir()) == []
@@ -265,17 +265,17 @@ def test_a_directory_with_more_than_the_end_says_is_refused(
 
 def test_links_are_made_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    before = {name: getattr(place.Root, name) for name in ("folder", "file", "link")}
+    before = {name: getattr(place.Destination, name) for name in ("folder", "file", "link")}
 
     def noted(name: str) -> Callable[..., None]:
-        def effect(root: place.Root, *words: object) -> None:
+        def effect(root: place.Destination, *words: object) -> None:
             made.append(name)
             before[name](root, *words)
 
         return effect
 
     for name in before:
-        monkeypatch.setattr(place.Root, name, noted(name))
+        monkeypatch.setattr(place.Destination, name, noted(name))
     archive = zip_of(tmp_path / "x.zip", link("0", "z/a"), file("z/a"), link("1", "z"), file("y/b"))
     assert unpack(archive, tmp_path / "out", alone=True) == ("0", "1", "y/b", "z/a")
     effects = [name for name in made if name != "folder"]

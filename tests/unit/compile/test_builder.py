@@ -25,8 +25,8 @@ TOOLS = Toolchain("zig", "1", "", DEFAULT_TARGET, (("CC", "/x/clang"),), "/x:/bi
 def key(**changes: Any) -> str:
     recipe = replace(catalogue().recipes[changes.pop("name", "zlib")], **changes.pop("recipe", {}))
     sha256, dependencies = changes.pop("sha256", "a" * 64), changes.pop("dependencies", ())
-    site = replace(builder.Site(TOOLS, Path("/c"), 1, QUIET, 1), **changes)
-    return builder.key_of(recipe, sha256, dependencies, site)
+    setup = replace(builder.Setup(TOOLS, Path("/c"), 1, QUIET, 1), **changes)
+    return builder.key_of(recipe, sha256, dependencies, setup)
 
 
 def test_every_input_is_in_the_digest_of_a_build() -> None:

@@ -55,9 +55,9 @@ def test_pypa_bases_are_of_the_machine_and_debian_has_one_name_for_all() -> None
 def test_another_base_or_dockerfile_is_another_image() -> None:
     image = images()["manylinux_2_31"]
     tags = {
-        image.built_tag("a"),
-        image.built_tag("b"),
-        replace(image, dockerfile="FROM x").built_tag("a"),
+        image.local_tag("a"),
+        image.local_tag("b"),
+        replace(image, dockerfile="FROM x").local_tag("a"),
     }
     assert len(tags) == 3
     assert all(tag.startswith("localhost/manypython/manylinux_2_31:") for tag in tags)
@@ -88,7 +88,7 @@ def test_a_machine_without_a_base_is_refused() -> None:
 @pytest.mark.parametrize("engine", [Engine.DOCKER, Engine.PODMAN])
 @pytest.mark.parametrize("name", NAMES)
 def test_docker_and_podman_get_one_folder_and_no_network(engine: Engine, name: str) -> None:
-    image = images()[name].built_tag("base")
+    image = images()[name].local_tag("base")
     argv = box(engine, image=image, user="1000:1001").start()
     words = list(argv)
     assert words[:2] == [engine.value, "run"]
@@ -166,7 +166,7 @@ def fake_engine(folder: Path, name: str, script: str) -> None:
 
 
 def start(tmp_path: Path, image: Image, *, engine: Engine | None = None, offline: bool = True) -> None:
-    with container.started(
+    with container.running_container(
         image, Architecture.X86_64, cache=tmp_path / "cache", engine=engine, base="localhost/base",
         offline=offline, reporter=QUIET,
     ):  # fmt: skip

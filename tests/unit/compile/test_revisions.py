@@ -1,6 +1,6 @@
 """A step whose text changes must say whether what it builds does.
 
-``python tests/unit/build/test_revisions.py`` writes the present texts' digests into ``revisions.json``: after a
+``python tests/unit/compile/test_revisions.py`` writes the present texts' digests into ``revisions.json``: after a
 revision was raised in ``steps.REVISIONS``, or after a change that alters no byte of a build.
 """
 
@@ -23,7 +23,7 @@ PARTS: dict[str, tuple[Part, ...]] = {
     "every build": (
         steps.Workshop,
         builder._build,
-        builder._root,
+        builder._source_folder,
         builder._patch,
         builder._tidy,
         builder.stage,

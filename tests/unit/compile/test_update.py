@@ -18,7 +18,7 @@ from manypython.compile import registry as registry_module
 from manypython.compile import sources, update
 from manypython.compile.images import images
 from manypython.compile.registry import registry_digest
-from manypython.compile.update import Release, releases, repinned
+from manypython.compile.update import Release, releases, repin
 from manypython.model.errors import RecipeError, SourceError
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
@@ -103,7 +103,7 @@ def pinned(name: str) -> tuple[str, Recipe]:
 def test_a_pin_changes_and_nothing_else_does() -> None:
     text, recipe = pinned("openssl")
     (after,) = read_recipes(
-        repinned(text, recipe, Release(recipe.version.__class__("3.5.9"), NEW), "c" * 64, 77), "openssl.toml"
+        repin(text, recipe, Release(recipe.version.__class__("3.5.9"), NEW), "c" * 64, 77), "openssl.toml"
     )
     assert (str(after.version), after.source.url, after.source.sha256, after.source.size) == (
         "3.5.9", NEW, "c" * 64, 77,
@@ -116,7 +116,7 @@ def test_a_pin_changes_and_nothing_else_does() -> None:
 def test_an_archive_that_debian_packed_itself_is_no_origin_of_the_next_release() -> None:
     text, recipe = pinned("libffi")
     release = Release(recipe.version.__class__("3.5.0"), "https://example.org/libffi-3.5.0.tar.gz")
-    after = repinned(text, recipe, release, "c" * 64, 77)
+    after = repin(text, recipe, release, "c" * 64, 77)
     assert read_recipes(after, "libffi.toml")[0].source.debian is None
     assert "\n\n\n" not in after
 

@@ -12,7 +12,7 @@ from auditwheel.policy import WheelPolicies
 
 from manypython.elf.patching import patch
 from manypython.elf.policies import Policies, everywhere
-from manypython.elf.reading import Reader, linkage, wanted_symbols
+from manypython.elf.reading import Reader, linkage, undefined_symbols
 from manypython.model.errors import AuditError
 from manypython.model.target import Architecture, LibcFamily
 
@@ -77,7 +77,7 @@ def test_a_broken_file_is_named(tmp_path: Path, binaries: Path) -> None:
 
 
 def test_wanted_symbols_have_names_versions_and_libraries(binaries: Path) -> None:
-    wanted = wanted_symbols(binaries / "main")
+    wanted = undefined_symbols(binaries / "main")
     assert "printf" in {symbol.name for symbol in wanted}
     assert {symbol.library for symbol in wanted} == {"libc.so.6"}
 

@@ -10,7 +10,7 @@ from samples_of_pack import FACTS, make_tree, verified
 from manypython.model.errors import OutputError
 from manypython.model.tree import Tree
 from manypython.pack import pack
-from manypython.pack.facts import told_origin
+from manypython.pack.facts import origin_of
 from manypython.pack.unproved import forget, keep, place
 from manypython.progress import Reporter
 from manypython.verify.report import VerifyReport, failed
@@ -27,7 +27,7 @@ def test_the_tree_is_kept_with_its_facts_and_its_report_beside_it(tmp_path: Path
     assert json.loads((folder / "report.json").read_text())["ok"] is False
     assert "AssertionError: TLSv1.2" in (folder / "report.html").read_text()
     assert not tree.root.exists(), "it is moved, not copied"
-    assert told_origin(replace(tree, root=folder / "python")) == "make"
+    assert origin_of(replace(tree, root=folder / "python")) == "make"
 
 
 def test_what_is_kept_packs_to_the_same_bytes(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from manypython.model.target import Architecture, Target
 from manypython.recipes import cross
 from manypython.recipes.catalogue import catalogue
-from manypython.recipes.cross import crossed, expected_differences
+from manypython.recipes.cross import cross_recipe, expected_differences
 
 ARM = Target.parse("aarch64-manylinux_2_17")
 
@@ -18,7 +18,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_configure_is_told_both_machines_after_what_the_recipe_says() -> None:
     recipe = catalogue().recipes["libedit"]
-    words = crossed(recipe, ARM).arguments
+    words = cross_recipe(recipe, ARM).arguments
     assert words[: len(recipe.arguments)] == recipe.arguments
     assert words[len(recipe.arguments) :][:2] == (
         "--build=x86_64-unknown-linux-gnu",
@@ -28,12 +28,12 @@ def test_configure_is_told_both_machines_after_what_the_recipe_says() -> None:
 
 def test_every_cpython_gets_the_answers_it_cannot_find_out() -> None:
     for recipe in catalogue().pythons():
-        assert "ac_cv_file__dev_ptmx=yes" in crossed(recipe, ARM).arguments
+        assert "ac_cv_file__dev_ptmx=yes" in cross_recipe(recipe, ARM).arguments
 
 
 def test_what_asks_nothing_is_left_as_it_is() -> None:
     for name in ("openssl", "zlib", "bzip2", "zstd"):
-        assert crossed(catalogue().recipes[name], ARM) == catalogue().recipes[name]
+        assert cross_recipe(catalogue().recipes[name], ARM) == catalogue().recipes[name]
 
 
 def test_every_answer_is_for_a_recipe_that_is_there() -> None:

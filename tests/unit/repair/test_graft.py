@@ -21,7 +21,7 @@ from manypython.repair.edits import (
     SetSoname,
     Strip,
     WriteText,
-    joined,
+    join,
 )
 from manypython.repair.graft import grafts, plan_graft
 
@@ -180,7 +180,7 @@ def test_a_library_in_lib_is_moved_with_all_that_is_done_to_it(
     (tree.root / "lib/libouter.so").symlink_to("libouter.so.1")
     report = audit(tree)
     old = b"libouter.so.1"
-    plan = joined(plan_graft(report), (ReplaceBytes(PurePosixPath("lib/libouter.so.1"), old, old),))
+    plan = join(plan_graft(report), (ReplaceBytes(PurePosixPath("lib/libouter.so.1"), old, old),))
     apply(tree, plan, reporter=QUIET, jobs=2)
     assert sorted(path.name.partition("-")[0] for path in tree.grafts.iterdir()) == ["libinner", "libouter"]
     assert not list(tree.root.glob("lib/*.so*"))
@@ -199,7 +199,7 @@ def test_a_name_below_a_prefix_that_is_replaced_is_still_found(tree: Tree, cc: s
     process.run((cc, "-o", tree.executable, "m.c", old / "liba.so"), cwd=old)
     same_length = b"/" + b"!" * (len(str(old)) - 1)
     edit = ReplaceBytes(PurePosixPath("bin/python3.13"), str(old).encode(), same_length)
-    apply(tree, joined(plan_graft(audit(tree)), (edit,)), reporter=QUIET, jobs=1)
+    apply(tree, join(plan_graft(audit(tree)), (edit,)), reporter=QUIET, jobs=1)
     (old / "liba.so").unlink()
     assert str(old).encode() not in tree.executable.read_bytes()
     assert process.run((tree.executable,), env={}).output == "42\n"

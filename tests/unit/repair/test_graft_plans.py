@@ -21,7 +21,7 @@ from manypython.repair.edits import (
     SetSoname,
     Symlink,
     WriteText,
-    joined,
+    join,
     plan_as_json,
 )
 from manypython.repair.foresee import afterwards, insist_holds
@@ -288,5 +288,5 @@ def test_another_plan_of_the_same_tree_follows_what_is_moved() -> None:
     first: Plan = (Move(new, old), Remove(gone, ""))
     text = WriteText(PurePosixPath("x"), "", "")
     second: Plan = (ReplaceBytes(old, b"a", b"b"), Symlink(gone, "liba.so"), text)
-    assert joined(first, second) == (*first, ReplaceBytes(new, b"a", b"b"), text)
+    assert join(first, second) == (*first, ReplaceBytes(new, b"a", b"b"), text)
     assert plan_as_json(first)[0] == {"edit": "Move", "path": str(new), "source": "lib/liba.so"}

@@ -28,7 +28,7 @@ from manypython.index.select import select
 from manypython.model.errors import ArchiveError, ManypythonError, OutputError, UsageError
 from manypython.model.identifier import BuildNumber, Spec
 from manypython.progress import Reporter
-from manypython.site.publish import Published, checked
+from manypython.site.publish import Published, check_url
 from manypython.site.publish import publish as published
 
 ALL = (".tar.gz", ".tar.zst", ".zip")
@@ -305,12 +305,12 @@ def test_a_stranger_in_an_archive_is_refused(tmp_path: Path) -> None:
 )
 def test_an_address_that_cannot_be(url: str) -> None:
     with pytest.raises(UsageError, match="cannot be the address"):
-        checked(url)
+        check_url(url)
 
 
 def test_an_address_ends_with_one_slash_and_is_kept(tmp_path: Path) -> None:
-    assert checked("https://example.org") == checked("https://example.org//") == "https://example.org/"
-    assert checked("http://[::1]:8000/a%20b") == "http://[::1]:8000/a%20b/"
+    assert check_url("https://example.org") == check_url("https://example.org//") == "https://example.org/"
+    assert check_url("http://[::1]:8000/a%20b") == "http://[::1]:8000/a%20b/"
     site = tmp_path / "site"
     archives = make_archives(tmp_path / "dist", NAME)
     publish(archives, site, base_url="https://example.org/x")

@@ -63,7 +63,7 @@ def as_uv_reads(text: str) -> dict[str, str | int]:
 
 
 def test_sysconfig_is_scrubbed_and_stays_readable_for_installers() -> None:
-    text = sysconfig.render(sysconfig.scrubbed(VARIABLES, SCRUB))
+    text = sysconfig.render(sysconfig.scrub(VARIABLES, SCRUB))
     found = as_uv_reads(text)
     assert found["prefix"] == "/install"
     assert found["LIBDIR"] == "/install/lib"
@@ -89,7 +89,7 @@ def test_patching_twice_is_patching_once() -> None:
 def test_the_trailer_gives_the_real_prefix_wherever_the_file_stands(tmp_path: Path, folder: str) -> None:
     place = tmp_path / folder / "lib" / "python3.13"
     place.mkdir(parents=True)
-    (place / "_data.py").write_text(sysconfig.render(sysconfig.scrubbed(VARIABLES, SCRUB)), encoding="utf-8")
+    (place / "_data.py").write_text(sysconfig.render(sysconfig.scrub(VARIABLES, SCRUB)), encoding="utf-8")
     program = "import json, sys; sys.path.insert(0, sys.argv[1]); import _data; print(json.dumps(_data.build_time_vars))"
     result = subprocess.run(
         [sys.executable, "-B", "-c", program, str(place)], capture_output=True, check=True
@@ -172,7 +172,7 @@ def test_python_config_finds_itself(tmp_path: Path, shellcheck: str) -> None:
     place = tmp_path / "a b" / "bin"
     place.mkdir(parents=True)
     script = place / "python3.13-config"
-    script.write_text(scripts.config_script("python3.13", sysconfig.scrubbed(VARIABLES, SCRUB)))
+    script.write_text(scripts.config_script("python3.13", sysconfig.scrub(VARIABLES, SCRUB)))
     script.chmod(0o755)
     (tmp_path / "link").symlink_to(script)
     root = tmp_path / "a b"

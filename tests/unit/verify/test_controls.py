@@ -9,7 +9,7 @@ import pytest
 from manypython import probe as inside
 from manypython.probe import probe, uses
 from manypython.verify import controls
-from manypython.verify.controls import ATTEMPTS, COMPARABLE, by_interpreter, judged
+from manypython.verify.controls import ATTEMPTS, COMPARABLE, by_interpreter, judge
 from manypython.verify.report import Check
 
 PROGRAMS = Path(inside.__file__).parent
@@ -29,21 +29,21 @@ def always(suspects: tuple[Check, ...]) -> Mapping[str, str]:
 
 
 def test_what_the_surrounding_refuses_to_others_too_was_not_tried() -> None:
-    refused, wrong, good = judged((REFUSED, WRONG, GOOD), always)
+    refused, wrong, good = judge((REFUSED, WRONG, GOOD), always)
     assert (refused.ok, refused.skipped) == (True, True)
     assert refused.detail == "OSError: out of pty devices (refused to others too)"
     assert (wrong, good) == (WRONG, GOOD), "a wrong result is never excused"
 
 
 def test_what_only_the_product_is_refused_stays_failed() -> None:
-    assert judged((REFUSED,), lambda _: {}) == (REFUSED,)
+    assert judge((REFUSED,), lambda _: {}) == (REFUSED,)
 
 
 def test_no_experiment_is_made_where_nothing_was_refused() -> None:
     def never(suspects: tuple[Check, ...]) -> Mapping[str, str]:
         raise AssertionError(suspects)
 
-    assert judged((WRONG, GOOD), never) == (WRONG, GOOD)
+    assert judge((WRONG, GOOD), never) == (WRONG, GOOD)
 
 
 def test_an_interpreter_of_this_machine_makes_the_same_checks() -> None:

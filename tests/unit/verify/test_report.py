@@ -9,7 +9,7 @@ from samples_of_pack import make_tree, verified
 
 from manypython.model.errors import VerifyError
 from manypython.verify.page import page
-from manypython.verify.report import Check, VerifyReport, failed, probed, show, skipped, summary
+from manypython.verify.report import Check, VerifyReport, failed, run_probe, show, skipped, summary
 
 REPORT = VerifyReport(
     (
@@ -54,11 +54,11 @@ def test_the_report_for_machines_says_whether_all_is_well() -> None:
 
 
 def test_a_probe_that_does_not_start_is_one_failed_check() -> None:
-    (check,) = probed(("/bin/sh", "-c", "echo broken; exit 3"), {}, "moved")
+    (check,) = run_probe(("/bin/sh", "-c", "echo broken; exit 3"), {}, "moved")
     assert (check.ok, check.name, check.detail) == (False, "start", "broken\n")
-    (check,) = probed(("/bin/sh", "-c", "echo no rows"), {}, "moved")
+    (check,) = run_probe(("/bin/sh", "-c", "echo no rows"), {}, "moved")
     assert check.ok is False
-    (check,) = probed(("/nonexistent/python",), {}, "moved")
+    (check,) = run_probe(("/nonexistent/python",), {}, "moved")
     assert "No such file" in check.detail
 
 

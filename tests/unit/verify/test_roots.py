@@ -11,7 +11,7 @@ from manypython.model.errors import HostToolError, UsageError
 from manypython.model.target import Architecture, Target
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
-from manypython.repair.portable import Repaired
+from manypython.repair.portable import PortableTree
 from manypython.run import Run
 from manypython.verify import emulation, foreign, roots
 from manypython.verify.roots import ROOTS
@@ -40,10 +40,10 @@ def test_the_old_glibc_is_made_once_listed_and_removed(tmp_path: Path) -> None:
     assert modes == {0o755}, "whoever verifies may run them"
     stamp = folder.stat().st_mtime_ns
     assert roots.create(root, X86_64, tmp_path, QUIET).stat().st_mtime_ns == stamp
-    assert roots.made(tmp_path)[folder.name] > 1_000_000
+    assert roots.existing(tmp_path)[folder.name] > 1_000_000
     assert roots.remove(root, X86_64, tmp_path)
     assert not roots.remove(root, X86_64, tmp_path)
-    assert roots.made(tmp_path) == {}
+    assert roots.existing(tmp_path) == {}
     assert [path.suffix for path in (tmp_path / "roots").iterdir()] == [".lock"]
 
 
@@ -59,7 +59,7 @@ def test_a_root_that_cannot_be_made_leaves_nothing_and_is_a_failure(
     monkeypatch.setattr("os.geteuid", lambda: 0)
     with pytest.raises(HostToolError, match="E: no such mirror"):
         roots.create(ROOTS["debian-12"], X86_64, tmp_path, QUIET)
-    assert roots.made(tmp_path) == {}
+    assert roots.existing(tmp_path) == {}
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(HostToolError, match="can only be made by root"):
         roots.create(ROOTS["debian-12"], X86_64, tmp_path, QUIET)
@@ -67,7 +67,7 @@ def test_a_root_that_cannot_be_made_leaves_nothing_and_is_a_failure(
 
 def test_a_target_promises_only_roots_with_its_glibc() -> None:
     newer = Target.parse("x86_64-manylinux_2_31")
-    assert [root.name for root in ROOTS.values() if foreign.refused(root, newer)] == ["glibc-2.17"]
+    assert [root.name for root in ROOTS.values() if foreign.refusal(root, newer)] == ["glibc-2.17"]
 
 
 def test_a_machine_that_cannot_be_emulated_is_a_failure_in_each_root(
@@ -78,8 +78,8 @@ def test_a_machine_that_cannot_be_emulated_is_a_failure_in_each_root(
     target = Target.parse(f"{other}-manylinux_2_17")
     tree = Tree(tmp_path, Version("3.13.5"), "")
     report = linked.report(linked.layout({}), linked.Around({}))  # no check comes so far
-    repaired = Repaired(tree, target, report, ())
-    subject = foreign.Subject(repaired, ("full",), ours=True, run=Run(tmp_path, QUIET, 1))
+    portable_tree = PortableTree(tree, target, report, ())
+    subject = foreign.Subject(portable_tree, ("full",), ours=True, run=Run(tmp_path, QUIET, 1))
     checks = foreign.examine(subject, tuple(ROOTS.values()), (PLAIN,))
     assert [check.root for check in checks] == list(ROOTS)
     assert all(not check.ok and "has no emulator" in check.detail for check in checks)

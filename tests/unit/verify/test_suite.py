@@ -9,7 +9,7 @@ from packaging.version import Version
 from manypython.model.build_id import ArtifactName
 from manypython.model.errors import UsageError
 from manypython.verify import suite
-from manypython.verify.suite import Known, Outcome, compare, known, outcome
+from manypython.verify.suite import KnownFailure, Outcome, compare, known_failures, outcome
 
 JUNIT = """<?xml version='1.0' encoding='utf-8'?>
 <testsuites tests="5" errors="0" failures="2">
@@ -44,7 +44,7 @@ def test_what_failed_again_is_read_and_files_that_failed_as_a_whole() -> None:
 
 
 def test_a_new_failure_is_an_error_and_so_is_a_listed_one_that_passes() -> None:
-    entry = Known(("test.test_os.*.test_two", "test.test_gone*"), "why", (), SpecifierSet())
+    entry = KnownFailure(("test.test_os.*.test_two", "test.test_gone*"), "why", (), SpecifierSet())
     checks = compare(outcome(JUNIT, LOG), (entry,), "debian-12")
     assert [(check.name, check.ok) for check in checks] == [
         ("test.test_crash", False),
@@ -58,7 +58,7 @@ def test_a_new_failure_is_an_error_and_so_is_a_listed_one_that_passes() -> None:
 @pytest.mark.parametrize("root", suite.FULL_ROOTS)
 def test_the_list_is_sound_and_each_cause_stands_in_the_docs(root: str) -> None:
     page = Path(__file__).parents[3].joinpath("docs/known-failures.md").read_text()
-    for entry in known(root, Version("3.13.5")):
+    for entry in known_failures(root, Version("3.13.5")):
         assert entry.cause in page, f"docs/known-failures.md lacks {entry.tests}: {entry.cause}"
         assert all(test in page for test in entry.tests)
 

@@ -1,4 +1,4 @@
-"""What every toolchain says of itself, and what a build step is given once it is opened."""
+"""What every compiler says about itself, and the toolchain that a build step is given."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VARIABLES = ("CC", "CXX", "AR", "RANLIB")
 
 @dataclass(frozen=True)
 class Profile:
-    """How much work the compiler puts into the interpreter; libraries have one way to be built."""
+    """How much work the compiler puts into the interpreter; libraries are built in one way."""
 
     name: str
     pgo: bool
@@ -43,28 +43,28 @@ class Toolchain:
     """What else decides its bytes: where it runs and what is installed there; no path."""
     target: Target
     drivers: tuple[tuple[str, str], ...]
-    """``CC``, ``CXX``, ``AR``, ``RANLIB``: single words, for configure looks at their basename."""
+    """``CC``, ``CXX``, ``AR``, ``RANLIB``: single words, because configure looks at their basename."""
     path: str
     """``PATH`` of a build; each driver's basename is found there too."""
     needed: tuple[str, ...]
-    """Flags that even the test programs of configure scripts want."""
+    """Flags that even the test programs of configure scripts need."""
     cflags: tuple[str, ...]
     ldflags: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     container: Container | None = None
     """Where its programs run; None: on this machine."""
     headers: str = ""
-    """Digest of the source text that it adds to what it is given."""
+    """Digest of the source text that it adds to what it compiles."""
     training: str = ""
     """Suffix of the files that a training leaves beside the objects."""
     folders: tuple[str, ...] = ()
-    """Where it stands: folders that what it makes may name. No part of its identity."""
+    """Its own folders, which its output may name. No part of its identity."""
     native: Toolchain | None = None
-    """The compiler for this machine, where what the other makes does not run here."""
+    """The compiler for this machine, where the output of this one does not run here."""
 
     @property
     def identity(self) -> str:
-        """What a build's digest says of its compiler; no path of this machine in it."""
+        """The compiler in a build's digest; no path of this machine is in it."""
         return (
             f"{self.name} {self.version} {self.place} {self.target} "
             f"{self.needed} {self.cflags} {self.ldflags}{self.headers}"
@@ -72,13 +72,13 @@ class Toolchain:
 
     @property
     def title(self) -> str:
-        """What an archive says of it: ``gcc 10.2.1, manylinux_2_31``."""
+        """Its name in an archive's facts: ``gcc 10.2.1, manylinux_2_31``."""
         place = self.place.partition(" ")[0]
         return f"{self.name} {self.version}{', ' + place if place else ''}"
 
 
 class Compiler(ABC):
-    """A toolchain before it is opened: what it reaches and what it can."""
+    """A toolchain before it is opened: what it can do, and for which targets."""
 
     name: str
     """As ``--toolchain`` has it."""
@@ -90,7 +90,7 @@ class Compiler(ABC):
     crosses: bool
     """Whether it builds for other machines than this one."""
     promises: bool
-    """Whether what it builds meets the target that it is opened for; else an audit finds what was met."""
+    """Whether what it builds meets the target that it is opened for; if not, an audit finds what it meets."""
     advice: str = ""
     """How to reach an older C library than its lowest."""
 
@@ -98,28 +98,28 @@ class Compiler(ABC):
     def lowest(self, native: Architecture) -> Target:
         """The lowest target it reaches on this machine."""
 
-    def host_tools(self, wanted: Collection[str]) -> frozenset[str]:
+    def host_tools(self, programs: Collection[str]) -> frozenset[str]:
         """The programs of this machine that a build needs.
 
         Args:
-            wanted: those that recipes name.
+            programs: those that recipes name.
         """
-        return frozenset(wanted)
+        return frozenset(programs)
 
     @abstractmethod
-    def opened(
+    def toolchain(
         self, target: Target, *, cache: Path, offline: bool, reporter: Reporter
     ) -> AbstractContextManager[Toolchain]:
         """The compiler, for as long as the block runs: a container ends with it.
 
         Args:
-            target: what ``method.buildable`` said of it.
+            target: what ``method.buildable`` returned.
             cache: where sources and builds are; a container sees this folder only.
             offline: leave the network alone.
-            reporter: told what happens.
+            reporter: shows what happens.
 
         Raises:
             HostToolError: the compiler is not here.
-            ContainerError: no container can be had.
+            ContainerError: no container can be started.
             BuildError: the image cannot be built.
         """

@@ -26,7 +26,7 @@ class _Gcc(Compiler):
 
 
 class HostGcc(_Gcc):
-    """GCC of this machine: what it makes wants this machine's glibc or a newer one."""
+    """GCC of this machine: its output needs this machine's glibc or a newer one."""
 
     title = "GCC of this machine"
     advice = "the zig toolchain"
@@ -35,12 +35,12 @@ class HostGcc(_Gcc):
         """This machine's glibc."""
         return Target(native, LibcFamily.GLIBC, host_glibc())
 
-    def host_tools(self, wanted: Collection[str]) -> frozenset[str]:
-        """The compilers besides."""
-        return frozenset((*wanted, "gcc", "g++"))
+    def host_tools(self, programs: Collection[str]) -> frozenset[str]:
+        """The compilers as well."""
+        return frozenset((*programs, "gcc", "g++"))
 
     @contextmanager
-    def opened(
+    def toolchain(
         self, target: Target, *, cache: Path, offline: bool, reporter: Reporter
     ) -> Iterator[Toolchain]:
         """GCC as it is installed."""
@@ -66,16 +66,16 @@ class ImageGcc(_Gcc):
         """What the image promises."""
         return self.image.target(native)
 
-    def host_tools(self, wanted: Collection[str]) -> frozenset[str]:
+    def host_tools(self, programs: Collection[str]) -> frozenset[str]:
         """None: the image has them."""
         return frozenset()
 
     @contextmanager
-    def opened(
+    def toolchain(
         self, target: Target, *, cache: Path, offline: bool, reporter: Reporter
     ) -> Iterator[Toolchain]:
         """A container, for as long as the block runs."""
-        with container.started(
+        with container.running_container(
             self.image, target.architecture, cache=cache, engine=self.engine, base=self.base,
             offline=offline, reporter=reporter,
         ) as (box, inside):  # fmt: skip
@@ -93,7 +93,7 @@ def host_glibc() -> tuple[int, int]:
 
 
 def host_gcc(target: Target) -> Toolchain:
-    """GCC of this machine: what it makes wants this machine's glibc or a newer one.
+    """GCC of this machine: its output needs this machine's glibc or a newer one.
 
     Args:
         target: of this machine.
@@ -117,7 +117,7 @@ def container_gcc(target: Target, name: str, container: Container, inside: Insid
         target: what the image promises.
         name: the image's, ``manylinux_2_31``.
         container: where it runs.
-        inside: what was found there.
+        inside: what is in it.
     """
     loader = (("LD_LIBRARY_PATH", inside.loader_path),) if inside.loader_path else ()
     return _gcc(

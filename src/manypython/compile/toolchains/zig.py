@@ -88,7 +88,7 @@ class Zig(Compiler):
         return Target(native, LibcFamily.GLIBC, LibcFamily.GLIBC.usual_floor)
 
     @contextmanager
-    def opened(
+    def toolchain(
         self, target: Target, *, cache: Path, offline: bool, reporter: Reporter
     ) -> Iterator[Toolchain]:
         """Its drivers, written into the cache."""

@@ -78,16 +78,16 @@ def commands(index: Index, trust: str = "", spec: Spec | None = None) -> tuple[C
     """The tools in the order they are shown; none where the site has no final release.
 
     Args:
-        index: the builds; its base URL is what tools are told.
+        index: the builds; tools are given its base URL.
         trust: what users pin, ``sha256:HEX``; empty: nobody signs the index.
         spec: the version to speak of; None: the newest.
     """
     meant = [build for build in index.builds if spec is None or spec.matches(build.version)]
     listed = set(everywhere(index.builds))
-    found = latest([build for build in meant if build in listed]) or latest(meant)
-    if not found:
+    releases = latest([build for build in meant if build in listed]) or latest(meant)
+    if not releases:
         return ()
-    (major, minor), builds = next(iter(found.items()))
+    (major, minor), builds = next(iter(releases.items()))
     build = builds.get(Architecture.X86_64) or next(iter(builds.values()))
     site = _Site(index.base_url, trust, f"{major}.{minor}", build, build in listed)
     return (

@@ -22,11 +22,11 @@ def render(index: Index) -> dict[str, bytes]:
         )
         for architecture, listed in names.items()
     }
-    entries = [_locked(index, builds) for builds in latest(index.builds).values()]
+    entries = [_lock(index, builds) for builds in latest(index.builds).values()]
     return {**files, "mise.lock.sample": "\n".join(entries).encode()} if entries else files
 
 
-def _locked(index: Index, builds: dict[Architecture, Build]) -> str:
+def _lock(index: Index, builds: dict[Architecture, Build]) -> str:
     """A minor version's newest release."""
     newest = max(build.version for build in builds.values())
     lines = ["[[tools.python]]", f'version = "{newest}"', 'backend = "core:python"']

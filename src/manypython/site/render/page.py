@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from packaging.version import Version
 
-from manypython.index.choice import grouped
+from manypython.index.choice import group
 from manypython.index.model import Build, File, Index, Proof
 from manypython.model.identifier import BuildNumber
 from manypython.model.target import LibcFamily
@@ -39,7 +39,7 @@ _LISTS = (
 def render(index: Index, trust: str = "") -> dict[str, bytes]:
     """The whole page; every word of the index is escaped."""
     tools = commands(index, trust)
-    versions = grouped(index.builds, lambda build: build.version)
+    versions = group(index.builds, lambda build: build.version)
     sections = "".join(
         _version(version, builds, opened=number == 0)
         for number, (version, builds) in enumerate(versions.items())
@@ -90,33 +90,33 @@ def _summary(index: Index, versions: tuple[Version, ...]) -> str:
     return f'<p class="dim">{" · ".join(facts)}</p>'
 
 
-def _tools(found: tuple[Command, ...]) -> str:
-    if not found:
+def _tools(commands: tuple[Command, ...]) -> str:
+    if not commands:
         return ""
     tabs = "".join(
         f'<input type="radio" name="tool" id="tool{n}"{" checked" if n == 0 else ""}>'
-        f'<label for="tool{n}">{escape(each.tool)}</label>'
-        for n, each in enumerate(found)
+        f'<label for="tool{n}">{escape(command.tool)}</label>'
+        for n, command in enumerate(commands)
     )
     panels = "".join(
-        f'<section id="panel{n}"><p>{escape(each.says)}</p>'
-        f'<div class="copied" data-copy="Copy the commands for {escape(each.tool)}">'
-        f'<pre tabindex="0"><code>{escape(each.text)}</code></pre></div></section>'
-        for n, each in enumerate(found)
+        f'<section id="panel{n}"><p>{escape(command.says)}</p>'
+        f'<div class="copied" data-copy="Copy the commands for {escape(command.tool)}">'
+        f'<pre tabindex="0"><code>{escape(command.text)}</code></pre></div></section>'
+        for n, command in enumerate(commands)
     )
     return f'<h2>Use it</h2>\n<div class="tools">{tabs}{panels}</div>'
 
 
-def _tab_rules(found: tuple[Command, ...]) -> str:
-    """The chosen tool's panel is shown, by style alone."""
-    chosen = ", ".join(f"#tool{n}:checked ~ #panel{n}" for n in range(len(found)))
+def _tab_rules(commands: tuple[Command, ...]) -> str:
+    """Rules that show the panel of the chosen tool, without a script."""
+    chosen = ", ".join(f"#tool{n}:checked ~ #panel{n}" for n in range(len(commands)))
     return f"{chosen} {{ display: block; }}\n" if chosen else ""
 
 
 def _version(version: Version, builds: list[Build], *, opened: bool) -> str:
     chips = "".join(f'<span class="chip">{escape(word)}</span>' for word in _words(version, builds))
     newest = max((build.number for build in builds), key=lambda number: number.value)
-    alike = grouped(builds, lambda build: (build.target, build.id.variant)).values()
+    alike = group(builds, lambda build: (build.target, build.id.variant)).values()
     inner = "".join(_build(first, older) for first, *older in alike)
     start = f'<details class="version" id="{escape(str(version))}"{" open" if opened else ""}>'
     head = f'<b>{escape(str(version))}</b>{chips}<span class="day dim small">{_day(newest)}</span>'
@@ -124,7 +124,7 @@ def _version(version: Version, builds: list[Build], *, opened: bool) -> str:
 
 
 def _words(version: Version, builds: list[Build]) -> tuple[str, ...]:
-    """What tells a version at a glance."""
+    """What describes a version at a glance."""
     stage = ("pre-release",) if version.is_prerelease else ()
     architectures = (str(build.target.architecture) for build in builds)
     variants = (build.variant for build in builds if build.variant)
@@ -132,18 +132,18 @@ def _words(version: Version, builds: list[Build]) -> tuple[str, ...]:
 
 
 def _build(build: Build, older: Sequence[Build]) -> str:
-    """The newest build of its kind, with all its files, and where those before it are."""
+    """The newest build of its kind with all its files, and links to the older ones."""
     floor = f"{build.target.floor[0]}.{build.target.floor[1]}"
     libc = "glibc" if build.target.libc is LibcFamily.GLIBC else "musl"
     marks = [*build.id.variant.words]
     marks += [f"x86-64-v{build.target.level}"] if build.target.level > 1 else []
     chips = "".join(f'<span class="chip">{escape(mark)}</span>' for mark in marks)
     origin = "built from source" if build.origin == "make" else "repaired from somebody else's build"
-    made = f"{origin} with {build.toolchain}" if build.toolchain else origin
+    origin_text = f"{origin} with {build.toolchain}" if build.toolchain else origin
     files = "".join(_file(file) for file in sorted(build.files, key=_rank))
     return (
         f'<div class="build"><h3>{escape(build.target.architecture)}, {libc} {floor} or newer {chips}</h3>'
-        f'<p class="small dim">Build {build.number}, {escape(made)}</p>'
+        f'<p class="small dim">Build {build.number}, {escape(origin_text)}</p>'
         f'{_proof(build.proof)}{_libraries(build)}<ul class="files">{files}</ul>{_older(older)}</div>'
     )
 
@@ -152,20 +152,22 @@ def _proof(proof: Proof | None) -> str:
     if proof is None:
         return '<p class="small dim">No record of how it was verified.</p>'
     where = escape(", ".join(_ROOTS.get(root, root) for root in proof.roots))
-    told = (
+    passed = (
         f'<p class="small"><span class="good">✓ {_count(proof.passed, "check")} passed</span> on {where}.</p>'
     )
     if not proof.not_tried:
-        return told
+        return passed
     rows = "".join(f"<li>{escape(line)}</li>" for line in proof.not_tried)
     head = f"{len(proof.not_tried)} not tried"
-    return f'{told}<details class="small"><summary>{head}</summary><ul>{rows}</ul></details>'
+    return f'{passed}<details class="small"><summary>{head}</summary><ul>{rows}</ul></details>'
 
 
 def _libraries(build: Build) -> str:
     if not build.libraries:
         return ""
-    rows = "".join(f"<li>{escape(f'{each.name} {each.version}'.strip())}</li>" for each in build.libraries)
+    rows = "".join(
+        f"<li>{escape(f'{library.name} {library.version}'.strip())}</li>" for library in build.libraries
+    )
     number = _count(len(build.libraries), "library", "libraries")
     listed = f'<ul class="libraries">{rows}</ul>'
     return f'<details class="small"><summary>{number} inside</summary>{listed}</details>'
@@ -207,14 +209,14 @@ def _file(file: File) -> str:
 
 
 def _lists(index: Index) -> str:
-    """The lists that there are: some have nothing to say of a small site."""
-    there = {path for module in _LISTING for path in module.render(index)}
-    policies = sorted(path for path in there if path.startswith("uv/downloads-"))
+    """The lists of this site; of a small site some would be empty."""
+    paths = {path for module in _LISTING for path in module.render(index)}
+    policies = sorted(path for path in paths if path.startswith("uv/downloads-"))
     lists = (*_LISTS[:2], *((path, "the same for one C library") for path in policies), *_LISTS[2:])
     return "".join(
         f'<li><a href="{escape(path)}">{escape(path)}</a><span class="small dim">{escape(says)}</span></li>'
         for path, says in lists
-        if path in there
+        if path in paths
     )
 
 

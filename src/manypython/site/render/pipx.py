@@ -18,8 +18,8 @@ def render(index: Index) -> dict[str, bytes]:
     builds = plain(index.builds).values()
     if not builds:
         return {}
-    told = {
+    document = {
         "fetched": max(build.number.epoch for build in builds),
         "releases": [[index.base_url + b.archive.url, f"sha256:{b.archive.sha256}"] for b in builds],
     }
-    return {"pipx/index.json": f"{json.dumps(told)}\n".encode()}
+    return {"pipx/index.json": f"{json.dumps(document)}\n".encode()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from packaging.version import Version
 
-from manypython.index.choice import PLAIN, THREADS, grouped, newest, of_glibc
+from manypython.index.choice import PLAIN, THREADS, group, newest, of_glibc
 from manypython.index.model import Build, Index
 
 FOLDER = "python-build"
@@ -32,7 +32,7 @@ def _name(version: Version, variant: str) -> str:
 
 def _definition(index: Index, name: str, builds: list[Build]) -> bytes:
     """Shell text that python-build sources; ``copy`` puts the archive's one folder in place."""
-    machines = sorted(grouped(builds, lambda build: build.target.architecture).items())
+    machines = sorted(group(builds, lambda build: build.target.architecture).items())
     cases = "".join(f"Linux-{machine})\n{_fitting(index, name, alike)}  ;;\n" for machine, alike in machines)
     refusal = f'  echo "{name}: there is no build for $(uname -s) on $(uname -m)" >&2\n  exit 1\n  ;;\n'
     return f'{_GLIBC}case "$(uname -s)-$(uname -m)" in\n{cases}*)\n{refusal}esac\n'.encode()
@@ -49,9 +49,9 @@ def _fitting(index: Index, name: str, builds: list[Build]) -> str:
             f'  {"elif" if number else "if"} [ "$glibc" -ge $(({_number(floor)})) ]; then\n'
             f'    install_package "python" "{index.base_url}{archive.url}#{archive.sha256}" copy\n'
         )
-    wanted = ".".join(map(str, floors[-1]))
-    said = f"{name}: wants glibc {wanted} or newer, and this is $(getconf GNU_LIBC_VERSION)"
-    return f'{text}  else\n    echo "{said}" >&2\n    exit 1\n  fi\n'
+    floor_text = ".".join(map(str, floors[-1]))
+    refusal = f"{name}: wants glibc {floor_text} or newer, and this is $(getconf GNU_LIBC_VERSION)"
+    return f'{text}  else\n    echo "{refusal}" >&2\n    exit 1\n  fi\n'
 
 
 def _number(floor: tuple[int, int]) -> str:

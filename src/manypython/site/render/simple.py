@@ -18,21 +18,21 @@ _META = {"api-version": "1.1"}
 
 def render(index: Index) -> dict[str, bytes]:
     """The list of projects, which is one, and the list of its files; nothing where there are none."""
-    found = {file: str(b.version) for b in index.builds if (file := b.under(FOLDER)) is not None}
-    if not found:
+    files = {file: str(b.version) for b in index.builds if (file := b.under(FOLDER)) is not None}
+    if not files:
         return {}
     return {
         "simple/index.html": _html("Simple index", {"cpython/": "cpython"}),
         "simple/index.json": _json({"meta": _META, "projects": [{"name": "cpython"}]}),
         f"{FOLDER}index.html": _html(
-            "cpython", {f"{quote(f.name)}#sha256={f.sha256}": f.name for f in found}
+            "cpython", {f"{quote(f.name)}#sha256={f.sha256}": f.name for f in files}
         ),
         f"{FOLDER}index.json": _json(
             {
                 "meta": _META,
                 "name": "cpython",
-                "versions": list(dict.fromkeys(found.values())),
-                "files": [_file(file) for file in found],
+                "versions": list(dict.fromkeys(files.values())),
+                "files": [_file(file) for file in files],
             }
         ),
     }
@@ -56,5 +56,5 @@ def _html(title: str, links: Mapping[str, str]) -> bytes:
     ).encode()
 
 
-def _json(told: object) -> bytes:
-    return f"{json.dumps(told, indent=1)}\n".encode()
+def _json(document: object) -> bytes:
+    return f"{json.dumps(document, indent=1)}\n".encode()

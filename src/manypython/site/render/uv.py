@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from manypython.index.choice import everywhere, grouped, newest, widest
+from manypython.index.choice import everywhere, group, newest, widest
 from manypython.index.model import Build, Index
 from manypython.model.target import Target
 
@@ -28,9 +28,9 @@ def path(target: Target | None = None) -> str:
     return f"uv/downloads-{target.policy}.json" if target else "uv/downloads.json"
 
 
-def _runs(built: Target, there: Target) -> bool:
+def _runs(target: Target, other: Target) -> bool:
     """Whether a build runs where another's C library is, on whatever machine."""
-    return built.libc is there.libc and built.floor <= there.floor
+    return target.libc is other.libc and target.floor <= other.floor
 
 
 def key(build: Build) -> str:
@@ -39,7 +39,7 @@ def key(build: Build) -> str:
 
 
 def _list(index: Index, builds: Iterable[Build], best: Callable[[Iterable[Build]], Build]) -> bytes:
-    entries = {name: _entry(index, best(alike)) for name, alike in grouped(_plain_first(builds), key).items()}
+    entries = {name: _entry(index, best(alike)) for name, alike in group(_plain_first(builds), key).items()}
     return f"{json.dumps(entries, indent=1)}\n".encode()
 
 
@@ -49,9 +49,9 @@ def _plain_first(builds: Iterable[Build]) -> list[Build]:
     uv looks at no processor: of one version it takes the plain build, unless ``x86_64_v3`` is asked
     for, and of several the newest, be it ``x86_64_v4``.
     """
-    known = list(builds)
-    plain = {_version(build) for build in known if build.target.level == 1}
-    return [build for build in known if _version(build) in plain]
+    every_build = list(builds)
+    plain = {_version(build) for build in every_build if build.target.level == 1}
+    return [build for build in every_build if _version(build) in plain]
 
 
 def _version(build: Build) -> tuple[object, ...]:
