@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 from builds import Made
 from calls import cli
+
+HOST = ("--install-host-tools",) if os.geteuid() == 0 else ()
+"""What a build wants is looked up first."""
 
 
 @pytest.mark.parametrize(
@@ -30,7 +34,7 @@ from calls import cli
         (("audit", "/nowhere"), 3, "/nowhere: no such folder"),
         (("repair", "/etc", "-o", "{tmp}"), 3, "no Python prefix"),
         (
-            ("make", "3.12", "--offline", "--cache-dir", "{tmp}/c", "--dist", "{tmp}/d"),
+            ("make", "3.12", "--offline", "--cache-dir", "{tmp}/c", "--dist", "{tmp}/d", *HOST),
             5,
             "not asked (--offline)",
         ),
