@@ -64,7 +64,8 @@ def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
     Raises:
         ManypythonError: with ``message``, ``remedy`` and ``exit_code``; see ``manypython.model.errors``.
     """
-    from manypython.store import settings as known  # noqa: PLC0415  (importing manypython takes no time)
+    from manypython.model.errors import of_os  # noqa: PLC0415  (importing manypython takes no time)
+    from manypython.store import settings as known  # noqa: PLC0415
     from manypython.store.obtain import obtain  # noqa: PLC0415
 
     settings = known.read(
@@ -80,4 +81,7 @@ def fetch(  # noqa: PLR0913  (each is a setting, and has a name)
 
         return Lines(say) if say else Silent()
 
-    return obtain((spec,), settings, reporter, upgrade=upgrade)[0]
+    try:
+        return obtain((spec,), settings, reporter, upgrade=upgrade)[0]
+    except OSError as error:
+        raise of_os(error) from None

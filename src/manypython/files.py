@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from manypython.model.errors import OutputError
+from manypython.model.errors import OutputError, reason
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def whole(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
         Path(scratch).replace(path)
     except OSError as error:
         raise OutputError(
-            f"{path.parent}: cannot write {path.name}: {error.strerror or error}",
+            f"{path.parent}: cannot write {path.name}: {reason(error)}",
             remedy="free some room or name another folder",
         ) from None
     finally:

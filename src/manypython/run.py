@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from manypython.model.errors import OutputError
+from manypython.model.errors import OutputError, reason
 from manypython.progress import Reporter
 
 
@@ -37,7 +37,7 @@ class Run:
             folder = Path(tempfile.mkdtemp(prefix="tree-", dir=self.cache / "work"))
         except OSError as error:
             raise OutputError(
-                f"{self.cache}: cannot be written: {error.strerror or error}",
+                f"{self.cache}: cannot be written: {reason(error)}",
                 remedy="name another folder with --cache-dir",
             ) from None
         try:
@@ -62,6 +62,6 @@ def insist_writable(folder: Path, option: str) -> None:
             pass
     except OSError as error:
         raise OutputError(
-            f"{folder}: cannot be written: {error.strerror or error}",
+            f"{folder}: cannot be written: {reason(error)}",
             remedy=f"name another folder with {option}",
         ) from None

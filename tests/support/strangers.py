@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pwd
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +29,22 @@ def stranger() -> tuple[str, ...]:
         except FileNotFoundError:
             continue
     pytest.skip("neither unshare nor setpriv can make a user here that is in no passwd")
+
+
+@contextlib.contextmanager
+def shut(path: Path) -> Iterator[None]:
+    """Have a file or folder closed to that user; skip where such a user has root's rights nevertheless."""
+    mode = path.stat().st_mode
+    path.chmod(0)
+    try:
+        if (
+            subprocess.run((*stranger(), "test", "-r", path), capture_output=True, check=False).returncode
+            == 0
+        ):
+            pytest.skip("nothing is closed to anybody here")
+        yield
+    finally:
+        path.chmod(mode)
 
 
 def without_home(**more: str) -> dict[str, str]:

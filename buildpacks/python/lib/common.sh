@@ -9,6 +9,10 @@ indent() {
   sed --unbuffered 's/^/       /'
 }
 
+first_lines() { # of what says the same of thousands of files
+  sed --unbuffered '6,$d;s/^/       /'
+}
+
 fail() { # LINE...: what is wrong, what to do
   printf ' !     %s\n' "$@" >&2
   exit 1

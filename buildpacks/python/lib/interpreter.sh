@@ -12,18 +12,21 @@ asked() { # APP
 
 one_version() { # APP FILE PREFIX
   local file=$2 found='' line
+  [[ -r $1/$file ]] || fail "$file cannot be read." "Make it readable: chmod a+r $file"
   while IFS= read -r line || [[ -n $line ]]; do
     [[ $line != *$'\r'* ]] ||
       fail "$file has Windows line ends (CRLF)." "Save it with Unix ones: sed -i 's/\\r\$//' $file"
-    read -r line <<<"$line" # without the blanks around it
-    [[ -n $line && $line != '#'* ]] || continue
+    [[ $line != $'\xef\xbb\xbf'* ]] ||
+      fail "$file begins with a byte order mark (BOM)." "Save it without one: sed -i '1s/^\\xef\\xbb\\xbf//' $file"
+    read -r line <<<"${line%%#*}" # without a remark, and the blanks around it
+    [[ -n $line ]] || continue
     [[ -z $found ]] ||
       fail "$file names several versions: $found and $line." "Leave the one that the app is to run with."
     found=$line
   done <"$1/$file"
   [[ -n $found ]] || fail "$file names no version." "Write one into it, for instance: ${3}3.13"
   [[ $found =~ ^$3[0-9]+\.[0-9]+(\.[0-9]+)?$ ]] ||
-    fail "$file says $(printf %q "$found"), which is no version." "Write for instance ${3}3.13 or ${3}3.13.5"
+    fail "$file says $(LC_ALL=C printf %q "$found"), which is no version." "Write for instance ${3}3.13 or ${3}3.13.5"
   printf '%s %s\n' "${found#"$3"}" "$file"
 }
 
@@ -35,18 +38,25 @@ site() {
     'Heroku: heroku config:set MANYPYTHON_INDEX=https://…' 'pack: pack build --env MANYPYTHON_INDEX=https://…'
   [[ $index != /* ]] || index=file://$index
   index=${index// /%20}
-  [[ $index =~ ^(https://|file:///) || $index =~ ^http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?(/|$) ]] ||
+  [[ $index =~ ^(https://|file:///) || $index =~ ^http://([^]/@?#\\[:space:]]*@)?(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?(/|$) ]] ||
     fail "MANYPYTHON_INDEX is $(public "$index"), which nothing protects." 'Take an https:// or file:/// address.'
   printf '%s/\n' "${index%/}"
 }
 
-# An address without the name and password in it.
+# An address without the name and password in it, which may have a / or an @ that should be %2F or %40.
 public() { # URL
-  if [[ $1 =~ ^([a-z]+://)[^/@]*@(.*) ]]; then
+  if [[ $1 =~ ^([a-z]+://)[^/]*@([^@]*)$ ]]; then
     printf '%s\n' "${BASH_REMATCH[1]}${BASH_REMATCH[2]}"
+  elif [[ $1 == *@* ]]; then
+    printf '%s\n' "${1%%://*}://…@${1##*@}"
   else
     printf '%s\n' "$1"
   fi
+}
+
+unfetched() { # URL LINE...
+  fail "$(public "$1") could not be fetched." "${@:2}" \
+    'Why stands above: 401 wants https://NAME:PASSWORD@HOST/, 429 and 503 another try later, no space more room.'
 }
 
 get() { # URL FILE
@@ -94,7 +104,7 @@ choose() { # APP
   site=$(site)
   answer=$(asked "$1")
   read -r version file <<<"$answer"
-  sums=$(get "${site}SHA256SUMS" -) || fail "$(public "$site")SHA256SUMS could not be fetched." \
+  sums=$(get "${site}SHA256SUMS" -) || unfetched "${site}SHA256SUMS" \
     'MANYPYTHON_INDEX has to be the root of a site that manypython publish made.'
   here=$(offered <<<"$sums")
   found=$(awk -v asked="$version" -v pin="${MANYPYTHON_SHA256:-}" \
@@ -123,7 +133,10 @@ download() { # URL SHA256 FILE
     return
   fi
   step "Fetching $name"
-  get "${1//+/%2B}" "$3.partial" || fail "$(public "$1") could not be fetched."
+  if ! get "${1//+/%2B}" "$3.partial"; then
+    rm -f -- "$3.partial"
+    unfetched "$1"
+  fi
   sha256sum --check --status <<<"$2  $3.partial" ||
     fail "$(public "$1") is not what SHA256SUMS says: its SHA-256 is not $2." 'Tell whoever runs the site.'
   mv -- "$3.partial" "$3"
@@ -133,7 +146,10 @@ download() { # URL SHA256 FILE
 unpack() { # ARCHIVE FOLDER
   rm -rf -- "$2" "$2.partial"
   mkdir -p -- "$2.partial"
-  tar --extract --gzip --file "$1" --directory "$2.partial" --strip-components 1 --no-same-owner
+  if ! tar --extract --gzip --file "$1" --directory "$2.partial" --strip-components 1 --no-same-owner |& first_lines; then
+    rm -rf -- "$2.partial"
+    fail "${1##*/} could not be unpacked into ${2%/*}." 'Why stands above; where no space is left, make more room.'
+  fi
   "$2.partial/bin/python3" -I -c pass |& indent ||
     fail "The interpreter of ${1##*/} does not run here." 'Ask for another version, or build on a newer stack.'
   mv -- "$2.partial" "$2"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from manypython.archives.gate import Entry
-from manypython.model.errors import OutputError
+from manypython.model.errors import ROOM, OutputError, reason
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -71,6 +71,6 @@ class Destination:
             yield
         except OSError as error:
             raise OutputError(
-                f"{self._shown}: cannot be written: {name}: {error.strerror or error}",
-                remedy="free some room or name another folder",
+                f"{self._shown}: cannot be written: {name}: {reason(error)}",
+                remedy=ROOM,
             ) from None

@@ -13,7 +13,7 @@ from manypython.archives.gate import LIMIT, Entry, Gate
 from manypython.archives.members import Member
 from manypython.archives.place import Destination
 from manypython.archives.shared import in_two
-from manypython.model.errors import ArchiveError, OutputError
+from manypython.model.errors import ROOM, ArchiveError, OutputError, reason
 
 
 def unpack(archive: Path, into: Path, *, limit: int = LIMIT, alone: bool = False) -> tuple[str, ...]:
@@ -80,8 +80,8 @@ def _scratch(into: Path) -> Iterator[Path]:
         scratch.rename(into)
     except OSError as error:
         raise OutputError(
-            f"{into}: cannot be written: {error.strerror or error}",
-            remedy="free some room or name another folder",
+            f"{into}: cannot be written: {reason(error)}",
+            remedy=ROOM,
         ) from None
     finally:
         if scratch is not None:
@@ -94,7 +94,7 @@ def _reading(archive: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ArchiveError(f"{archive}: cannot be read: {error.strerror or error}") from None
+        raise ArchiveError(f"{archive}: cannot be read: {reason(error)}") from None
     except UnicodeDecodeError as error:
         raise ArchiveError(f"{archive}: truncated or damaged: {error}") from None
 

@@ -15,7 +15,7 @@ import zstandard
 
 from manypython.archives.frames import check_frames
 from manypython.archives.gate import Entry, Gate
-from manypython.model.errors import ArchiveError
+from manypython.model.errors import ArchiveError, reason
 
 _WINDOW = 1 << 27
 """What ``zstd -d`` takes without a flag; archives of ours need a sixteenth of it."""
@@ -82,7 +82,7 @@ class _Stream:
             self.last = self._source.read(length)
         except OSError as error:  # gzip says so too: "Not a gzipped file", "CRC check failed"
             fact = "cannot be read" if error.errno else "truncated or damaged"
-            raise ArchiveError(f"{self.archive}: {fact}: {error.strerror or error}") from None
+            raise ArchiveError(f"{self.archive}: {fact}: {reason(error)}") from None
         except (EOFError, zlib.error, zstandard.ZstdError) as error:
             raise ArchiveError(f"{self.archive}: truncated or damaged: {error}") from None
         self.position += len(self.last)

@@ -7,7 +7,6 @@ Only the module of the command that was named is imported: ``fetch`` answers bef
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
 import os
 import signal
@@ -20,7 +19,7 @@ from manypython.model.errors import (
     ManypythonError,
     MissingExtraError,
     OutputError,
-    UnreadableError,
+    of_os,
 )
 from manypython.version import __version__
 
@@ -123,15 +122,7 @@ def _failed(error: OSError) -> int:
         return OutputError.exit_code
     if error.filename is None and not _is_somewhere():
         return _told(OutputError(f"the current folder: {error.strerror}", remedy="cd to one that is there"))
-    kind = UnreadableError if _is_about_reading(error) else OutputError
-    return _told(kind(f"{error.filename or 'a file'}: {error.strerror or error}"))
-
-
-def _is_about_reading(error: OSError) -> bool:
-    """Whether a named file is missing or closed to us; places that are written to say so themselves."""
-    if error.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
-        return True
-    return error.errno in (errno.EACCES, errno.EPERM) and not os.access(error.filename or ".", os.R_OK)
+    return _told(of_os(error))
 
 
 def _is_somewhere() -> bool:

@@ -44,6 +44,8 @@ def integrate(arguments: argparse.Namespace) -> int:
 def _commands(settings: Settings, arguments: argparse.Namespace) -> tuple[Command, ...]:
     """The commands for the index that is set."""
     spec = Spec.parse(arguments.python or ">=3")
+    if spec.request.names_more:
+        raise UsageError(f"--python: {spec}: the lines speak of versions alone", remedy="give it as 3.13")
     entries, signed, source = available(settings, Reporter(quiet=arguments.json))
     base = settings.index if "://" in settings.index else f"{Path(settings.index).absolute().as_uri()}/"
     index = Index.of(base, all_builds(entries, source))

@@ -23,7 +23,7 @@ from manypython import process
 from manypython.compile import cpython, steps
 from manypython.compile.sources import FetchedSource
 from manypython.compile.toolchains.base import QUICK, Profile, Toolchain
-from manypython.model.errors import BuildError, OutputError, RecipeError
+from manypython.model.errors import BuildError, OutputError, RecipeError, reason
 from manypython.model.tree import NEUTRAL_PREFIX
 from manypython.progress import Reporter
 from manypython.recipes.model import Recipe
@@ -173,7 +173,7 @@ def _fetch_and_build(
                 _build(entry, needed, setup)
     except OSError as error:
         raise OutputError(
-            f"{setup.cache}: cannot write the build of {recipe.name}: {error.strerror or error}",
+            f"{setup.cache}: cannot write the build of {recipe.name}: {reason(error)}",
             remedy="free some room or name another folder with --cache-dir",
         ) from None
     return entry

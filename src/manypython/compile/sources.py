@@ -21,7 +21,7 @@ from filelock import FileLock
 from manypython.archives.members import sha256
 from manypython.compile import debian
 from manypython.http.connections import Connections, Patience, by_way_of, plain
-from manypython.model.errors import OutputError, SourceError
+from manypython.model.errors import OutputError, SourceError, reason
 from manypython.progress import Reporter, Step
 from manypython.recipes.model import Recipe
 
@@ -80,7 +80,7 @@ def fetch(
             source = search.cached() or search.folder(source_dir) or search.network(offline=offline)
     except OSError as error:
         raise OutputError(
-            f"{cache}: cannot write {recipe.name}'s source: {error.strerror or error}",
+            f"{cache}: cannot write {recipe.name}'s source: {reason(error)}",
             remedy="free some room or name another folder with --cache-dir",
         ) from None
     if source is not None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote_to_bytes
 
 from manypython.folders import home
+from manypython.model.errors import reason
 
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|((?:[^ \t\r\n\\]|\\.)+|\\)', re.DOTALL)
 _KEYS = {"login": "name", "user": "name", "account": "account", "password": "password"}
@@ -63,7 +64,7 @@ class Netrc:
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not named:
                 return cls("", {})
-            return cls(path, {}, (error.strerror or str(error),))
+            return cls(path, {}, (reason(error),))
         return cls(path, *_parsed(text.removeprefix("\ufeff"), path))
 
     def login(self, host: str) -> Login | None:

@@ -90,5 +90,5 @@ if not hasattr(VirtualEnv, _ASKED):
     raise ImportError("this nox is not known to manypython; use python=manypython.fetch('3.13').python")
 _plain = getattr(VirtualEnv, _ASKED)
 setattr(VirtualEnv, _ASKED, property(_resolved))
-for _noisy in ("tuf", "urllib3"):  # nox prints all that any library has to say
+for _noisy in ("socks", "tuf", "urllib3"):  # nox prints all that any library has to say
     logging.getLogger(_noisy).setLevel(logging.ERROR)

@@ -22,6 +22,7 @@ from manypython.model.request import read as read_request
 from manypython.progress import Lines
 from manypython.store.installed import Installed, answering, here, installed, there
 from manypython.store.settings import read
+from manypython.store.writing import writing
 from manypython.version import __version__
 
 _RECORD = "manypython-shim"
@@ -164,12 +165,9 @@ def _installed(version: str) -> str:
     if os.path.lexists(link) and not _is_link_of_ours(link):
         raise UsageError(f"{link}: is there already, and not ours", remedy="remove it")
     scratch = link.with_name(f".{link.name}.{os.getpid()}")
-    try:
-        link.parent.mkdir(exist_ok=True)
+    with writing(link.parent, "PYENV_ROOT"):
         scratch.symlink_to(found.folder)
         scratch.replace(link)
-    except OSError as error:
-        raise OutputError(f"{link}: cannot be written: {error.strerror}") from None
     return f"Python {found.version} is in {link}, which leads to {found.folder}"
 
 

@@ -94,8 +94,6 @@ class Manypython(Builtin):
             return fetch(request, target="", say=_warn, **self._said).python
         except ManypythonError as error:
             _LOG.error("manypython: %s", settings.outside(error.line))
-        except OSError as error:
-            _LOG.error("manypython: %s: %s", error.filename, error.strerror)
         return ""
 
 

@@ -7,6 +7,9 @@ with ``exit_code``; no traceback reaches a user. The codes are documented in
 
 from __future__ import annotations
 
+import errno
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # a warm fetch does not wait for pathlib
     from pathlib import Path
@@ -133,6 +136,33 @@ class UnreadableError(ManypythonError):
     """A file or folder that was named is not there, or may not be read."""
 
     exit_code = 18
+
+
+ROOM = "free some room or name another folder"
+"""The remedy where a folder cannot be written, behind which may stand what names it."""
+
+
+def reason(error: OSError) -> str:
+    """Why, in a few words: of a copy that failed, which is a list of errors (``shutil.Error``), the first."""
+    if error.strerror:
+        return error.strerror
+    told = error.args[0] if error.args else error
+    if isinstance(told, list) and told:
+        told = told[0][-1]
+    return str(told).partition("] ")[2].partition(": ")[0] or str(told)
+
+
+def of_os(error: OSError) -> ManypythonError:
+    """What to say of a file that nobody foresaw to be in the way."""
+    kind = UnreadableError if _is_about_reading(error) else OutputError
+    return kind(f"{error.filename or 'a file'}: {reason(error)}")
+
+
+def _is_about_reading(error: OSError) -> bool:
+    """Whether a named file is missing or closed to us; places that are written to say so themselves."""
+    if error.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
+        return True
+    return error.errno in (errno.EACCES, errno.EPERM) and not os.access(error.filename or ".", os.R_OK)
 
 
 TROUBLE = 17

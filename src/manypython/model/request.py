@@ -89,6 +89,11 @@ class Request:
         return self.machine in ("", os.uname().machine) and self.abi in ("", _abi())
 
     @property
+    def names_more(self) -> bool:
+        """Whether it says more than versions of the usual build."""
+        return bool(self.key or self.variant or self.build or self.machine or self.abi)
+
+    @property
     def here(self) -> str:
         """The request in its one spelling, without the target where it is for this machine."""
         return str(self) if self.key or self.level else self._without_target

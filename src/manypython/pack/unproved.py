@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from manypython import files
-from manypython.model.errors import OutputError
+from manypython.model.errors import OutputError, reason
 from manypython.model.tree import Tree
 from manypython.pack import own_files
 from manypython.pack.facts import Facts
@@ -48,7 +48,7 @@ def keep(tree: Tree, facts: Facts, report: VerifyReport, cache: Path) -> Path:
             tree.root.rename(scratch / "python")
     except OSError as error:
         raise OutputError(
-            f"{error.filename or folder}: the tree cannot be kept: {error.strerror or error}",
+            f"{error.filename or folder}: the tree cannot be kept: {reason(error)}",
             remedy="free some room or name another folder with --cache-dir",
         ) from None
     return folder

@@ -80,12 +80,22 @@ def project(folder: str | os.PathLike[str]) -> tuple[Looked, ...]:
     """What each file of a folder wants that is known; one that is broken does not hide the others.
 
     Raises:
-        UsageError: there is no such folder.
+        UsageError: there is no such folder, or it is closed to us.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
-    return tuple(_looked(folder / name) for name in KNOWN if os.path.lexists(folder / name))
+    return tuple(_looked(folder / name) for name in KNOWN if _is_there(folder / name))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise UsageError(f"{path.parent}: cannot be read: {error.strerror}") from None
+    return True
 
 
 def _looked(path: Path) -> Looked:

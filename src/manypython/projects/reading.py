@@ -49,7 +49,7 @@ def text_of(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{path}: line {line}: is not UTF-8") from None
+        raise UsageError(f"{path}: line {line}: is not UTF-8", remedy="save it as UTF-8") from None
 
 
 def toml_of(path: Path, text: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import filelock
 from manypython.archives.members import sha256
 from manypython.files import whole, write_bytes
 from manypython.index.model import File
-from manypython.model.errors import OutputError, UsageError
+from manypython.model.errors import OutputError, UsageError, reason
 from manypython.progress import Reporter
 from manypython.site.intake import refuse_change
 
@@ -126,7 +126,7 @@ class Site:
                 lock.acquire()
         except OSError as error:
             raise OutputError(
-                f"{self.root}: cannot be written: {error.strerror or error}",
+                f"{self.root}: cannot be written: {reason(error)}",
                 remedy="name another folder with --to",
             ) from None
         try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from manypython.folders import CACHE, cache_home
-from manypython.model.errors import OutputError
+from manypython.model.errors import OutputError, reason
 from manypython.store.installed import lock
 
 
@@ -43,5 +43,5 @@ def named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"{path}: {error.strerror or error}", remedy=f"free some room or name another folder with {CACHE}"
+            f"{path}: {reason(error)}", remedy=f"free some room or name another folder with {CACHE}"
         ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -119,10 +120,8 @@ def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, An
             "no index is set",
             remedy="name a site with --index URL or [tool.manypython] index",
         )
-    if "://" not in settings.index and not Path(settings.index).is_dir():
-        raise DownloadError(
-            f"{settings.index}: no such folder", remedy="--index takes the folder or URL of a site"
-        )
+    if "://" not in settings.index:
+        _see_folder(settings.index)
     for place in settings.places:
         parsed(place)  # before anything else speaks of it
     folder = _trust_folder(settings)
@@ -130,6 +129,23 @@ def available(settings: Settings, reporter: Reporter) -> tuple[list[dict[str, An
         data, signed = _index(settings, folder, reporter)
     source = f"{settings.index}index.json"
     return read(data, source)[1], signed, source
+
+
+def _see_folder(path: str) -> None:
+    """See that a site in a folder is one.
+
+    Raises:
+        DownloadError: it is none, or is closed to us.
+    """
+    told = "no such folder"
+    try:
+        if stat.S_ISDIR(Path(path).stat().st_mode):
+            return
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        told = f"cannot be read: {error.strerror}"
+    raise DownloadError(f"{path}: {told}", remedy="--index takes the folder or URL of a site")
 
 
 def pin(settings: Settings) -> str:
@@ -227,8 +243,9 @@ def _downloaded(
 ) -> Path:
     """The archive among the downloads, which is what the index says; what is there of it is kept."""
     archive = downloads() / f"{file.sha256[:16]}-{file.name}"
-    if archive.is_file() and sha256(archive) == file.sha256:
-        return archive
+    with named(archive):
+        if archive.is_file() and sha256(archive) == file.sha256:
+            return archive
     part = archive.with_name(f"{archive.name}.part")
 
     def one(place: Place) -> None:

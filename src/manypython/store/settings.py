@@ -172,7 +172,9 @@ def _of_file(path: str, keys: tuple[str, ...], forbidden: tuple[str, ...]) -> di
     try:
         with open(path, "rb") as file:
             data = file.read()
-    except OSError:
+    except OSError as error:
+        if os.path.isfile(path):  # it is there, and what it says would have counted
+            raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
         return {}
     if keys and b"tool.manypython" not in data and not (b"[tool]" in data and b"manypython" in data):
         return {}

@@ -13,12 +13,12 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
 
-from manypython.folders import CACHE
+from manypython.folders import CACHE, home
 from manypython.http.connections import Connections, Patience, advice, by_way_of, said
 from manypython.http.logins import Login, Netrc, of_url
 from manypython.http.proxies import PORTS, proxy_for
 from manypython.index.model import File
-from manypython.model.errors import DownloadError, OutputError, UsageError
+from manypython.model.errors import DownloadError, OutputError, UsageError, reason
 from manypython.store.settings import Settings, without_login
 
 _BLOCK = 1 << 18
@@ -216,9 +216,9 @@ class Place:
             return ""
         host, netrc = self._parts.hostname or "", self._netrc
         if login := self._login():
-            told = f"the name and the password of {login.origin} were given"
+            told = f"correct the name and the password of {login.origin}, which were given"
         else:
-            file = netrc.path or "~/.netrc"
+            file = netrc.path or ("~/.netrc" if home() else "a file that NETRC names")
             told = f"write a name and a password into the URL (https://NAME:PASSWORD@{host}/) or into {file}"
         return f"{told}; {netrc.path}: not understood: {', '.join(netrc.odd)}" if netrc.odd else told
 
@@ -279,6 +279,6 @@ def _writable(path: Path) -> Iterator[IO[bytes]]:
             yield file
     except OSError as error:
         raise OutputError(
-            f"{path}: cannot be written: {error.strerror or error}",
+            f"{path}: cannot be written: {reason(error)}",
             remedy=f"free some room or name another folder with {CACHE}",
         ) from None

@@ -15,7 +15,7 @@ from pathlib import Path
 from tuf.api import exceptions
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
-from manypython.model.errors import DownloadError, OutputError, TrustError
+from manypython.model.errors import DownloadError, OutputError, TrustError, reason
 from manypython.store.transport import NotThereError, Place
 
 METADATA, TARGETS, INDEX = "metadata/", "targets/", "index.json"
@@ -102,7 +102,7 @@ def verified(place: Place, folder: Path, bootstrap: bytes | None, *, offline: bo
         raise fetcher.told or DownloadError(f"{place.address}: {error}") from None
     except OSError as error:
         raise OutputError(
-            f"{folder}: cannot be written: {error.strerror or error}",
+            f"{folder}: cannot be written: {reason(error)}",
             remedy="free some room or name another folder with XDG_DATA_HOME",
         ) from None
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from manypython.folders import STORE
-from manypython.model.errors import OutputError
+from manypython.model.errors import ROOM, OutputError, reason
 
 
 def delete(path: Path) -> None:
@@ -25,8 +25,12 @@ def writing(folder: Path, names: str = STORE) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
+    except OutputError as error:
+        if error.remedy == ROOM:  # of what knows no settings
+            error.remedy = f"{ROOM} with {names}"
+        raise
     except OSError as error:
         raise OutputError(
-            f"{error.filename or folder}: {error.strerror or error}",
-            remedy=f"free some room, or name another folder with {names}",
+            f"{error.filename2 or error.filename or folder}: {reason(error)}",
+            remedy=f"{ROOM} with {names}",
         ) from None

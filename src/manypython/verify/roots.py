@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from manypython import files, host_tools, process
 from manypython.compile import debian
-from manypython.model.errors import HostToolError, OutputError, UsageError
+from manypython.model.errors import HostToolError, OutputError, UsageError, reason
 from manypython.model.target import Architecture
 from manypython.progress import Reporter, Step
 from manypython.verify import emulation
@@ -111,7 +111,7 @@ def create(
                     _lay(root, architecture, step, scratch)
     except OSError as error:
         raise OutputError(
-            f"{error.filename or folder}: cannot be written: {error.strerror or error}",
+            f"{error.filename or folder}: cannot be written: {reason(error)}",
             remedy="free some room or name another folder with --cache-dir",
         ) from None
     return folder

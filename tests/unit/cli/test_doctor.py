@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sites import MadeSite, Server
+from strangers import shut, stranger, without_home
 
 from manypython.cli import main
 from manypython.model.errors import TROUBLE, DownloadError, NoBuildError
@@ -112,6 +113,17 @@ def test_a_broken_file_does_not_hide_the_others(
     assert [each["file"] for each in told["files"] if each["error"]] == ["Pipfile"]
     assert main(["doctor", str(folder), *index]) == TROUBLE
     assert f"{folder}/Pipfile: no TOML: " in capfd.readouterr().out
+
+
+def test_a_folder_that_is_closed_is_not_taken_for_one_without_files(folder: Path, home: Path) -> None:
+    (folder / ".python-version").write_text("3.13")
+    with shut(folder):
+        done = subprocess.run(
+            [*stranger(), sys.executable, "-m", "manypython", "doctor", str(folder)],
+            env=without_home(HOME=str(home)), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {folder}: cannot be read: Permission denied\n"
 
 
 def test_a_store_that_cannot_be_written_is_in_the_way(

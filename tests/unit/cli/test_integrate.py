@@ -47,6 +47,17 @@ def test_a_version_may_be_chosen(site: MadeSite, capfd: pytest.CaptureFixture[st
     assert "has no final release of 3.99" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("more", ["3.13t", "3.13.15+20261121", "3.13-aarch64", ">=3.13t"])
+def test_more_than_a_version_is_not_passed_over(
+    site: MadeSite, more: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["integrate", "tox", "--index", str(site.folder), "--trust", site.trust, "--python", more]
+    assert main(argv) == errors.UsageError.exit_code
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert f"{more}: the lines speak of versions alone" in told.err
+
+
 def test_an_unknown_tool_is_told_of_the_known(site: MadeSite, capfd: pytest.CaptureFixture[str]) -> None:
     argv = ["integrate", "frob", "--index", str(site.folder), "--trust", site.trust]
     assert main(argv) == errors.UsageError.exit_code

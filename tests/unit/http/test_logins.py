@@ -96,15 +96,18 @@ def test_a_401_says_what_was_given(site: MadeSite, wanting: Callable[[bytes], st
     asked = "write a name and a password into the URL (https://NAME:PASSWORD@127.0.0.1/) or into"
     assert refused(site, index).remedy == f"{asked} ~/.netrc"
     path = written(home, "machine other login x password y\n\nmachine 127.0.0.1 login me password secret\n")
-    assert refused(site, index).remedy == f"the name and the password of {path}, line 3 were given"
+    assert (
+        refused(site, index).remedy
+        == f"correct the name and the password of {path}, line 3, which were given"
+    )
     assert refused(site, index.replace("http://", "http://me:secret@")).remedy == (
-        "the name and the password of the URL were given"
+        "correct the name and the password of the URL, which were given"
     )
     path = written(home, "machine other login x password my secret\n")
     assert refused(site, index).remedy == f"{asked} {path}; {path}: not understood: line 1"
     path = written(home, f"machine {HOST} login me\npassword my secret\nlogin\n")
     assert refused(site, index).remedy == (
-        f"the name and the password of {path}, line 1 were given; {path}: not understood: line 2"
+        f"correct the name and the password of {path}, line 1, which were given; {path}: not understood: line 2"
     )
     path = written(home, "machine a login x\nmacdef init\n machine 127.0.0.1 login me password secret\n")
     assert refused(site, index).remedy.endswith(f"{path}: not understood: line 2")

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from strangers import shut, stranger
 
 from manypython import __version__
 
@@ -120,6 +121,7 @@ def test_an_app_is_detected_both_ways(classic: Classic, file: str) -> None:
     [
         (".python-version", "3.13\n", "3.13.15"),
         (".python-version", "# ours\n\n  3.13.5  ", "3.13.5"),
+        (".python-version", "3.13.5 # as in production\n", "3.13.5"),
         ("runtime.txt", "python-3.13.5\n", "3.13.5"),
         ("runtime.txt", "python-3.1", "3.1.2"),
         ("no-version", "", "3.14.0"),
@@ -145,7 +147,12 @@ def test_the_version_that_is_asked_for(classic: Classic, file: str, text: str, v
         (".python-version", "3.13\n3.12\n", "names several versions: 3.13 and 3.12."),
         (".python-version", "# 3.13\n", "names no version.\n !     Write one into it, for instance: 3.13"),
         (".python-version", "3.13t", "says 3.13t, which is no version."),
-        (".python-version", "\ufeff3.13", r"says $'\357\273\2773.13', which is no version."),
+        (
+            ".python-version",
+            "\ufeff3.13",
+            "begins with a byte order mark (BOM).\n !     Save it without one: sed -i '1s/",
+        ),
+        (".python-version", "3.13\u200b", r"says $'3.13\342\200\213', which is no version."),
         ("runtime.txt", "3.13", "says 3.13, which is no version.\n !     Write for instance python-3.13 or"),
     ],
 )
@@ -153,6 +160,17 @@ def test_a_file_that_does_not_say_which(classic: Classic, file: str, text: str, 
     classic.publish(name("3.13.5", "20261101"))
     (classic.app / file).write_text(text, newline="")
     assert f" !     {file} {lines}" in classic.refused()
+    assert f" !     {file} {lines}" in classic.refused(LC_ALL="C.UTF-8"), "what nobody can see is shown"
+
+
+def test_a_file_that_is_closed_is_named(classic: Classic) -> None:
+    classic.publish(name("3.13.5", "20261101"))
+    (classic.app / ".python-version").write_text("3.13")
+    folders = (classic.app, classic.cache, classic.config)
+    words: tuple[str | Path, ...] = (*stranger(), classic.buildpack / "bin/compile", *folders)
+    with shut(classic.app / ".python-version"):
+        done = classic.run(*words)
+    assert done.stderr.startswith(" !     .python-version cannot be read.\n")
 
 
 def test_what_the_site_has_not(classic: Classic) -> None:
@@ -179,12 +197,27 @@ def test_a_pin_chooses(classic: Classic) -> None:
     "index",
     [
         "http://example.org/", "ftp://127.0.0.1/", "http://127.0.0.1:80@example.org/", "http://localhost.example.org",
-        "example.org",
+        "example.org", "http://example.org?@127.0.0.1/", "http://example.org#@localhost/", "http://example.org\\@[::1]/",
     ],
 )  # fmt: skip
 def test_an_index_that_nothing_protects(classic: Classic, index: str) -> None:
     classic.set("MANYPYTHON_INDEX", index)
     assert "which nothing protects.\n !     Take an https:// or file:/// address." in classic.refused()
+
+
+@pytest.mark.parametrize("index", ["http://me:secret@127.0.0.1:1/", "http://me:secret@localhost:1"])
+def test_this_machine_needs_no_protection_with_a_password_either(classic: Classic, index: str) -> None:
+    script = f"source {BUILDPACK}/lib/common.sh; source {BUILDPACK}/lib/interpreter.sh; site"
+    done = classic.run("bash", "-c", script, MANYPYTHON_INDEX=index)
+    assert (done.stdout, done.stderr) == (f"{index.rstrip('/')}/\n", "")
+
+
+@pytest.mark.parametrize("login", ["me:se@cret", "me:se/cret", "me:se@c/ret", "secret"])
+def test_no_password_is_shown(classic: Classic, login: str) -> None:
+    classic.set("MANYPYTHON_INDEX", f"ftp://{login}@example.org/a")
+    said = classic.refused()
+    assert "example.org/a/, which nothing protects" in said.replace("/a,", "/a/,")
+    assert not any(part in said for part in ("me:", "se@", "se/", "cret", "c/ret"))
 
 
 def test_no_index_and_no_site(classic: Classic) -> None:
@@ -210,6 +243,21 @@ def test_an_archive_that_is_another(classic: Classic) -> None:
     with (classic.site / name("3.13.5", "20261101")).open("ab") as file:
         file.write(b"\0")
     assert "is not what SHA256SUMS says: its SHA-256 is not " in classic.refused()
+
+
+def test_an_archive_that_cannot_be_unpacked_is_said_so_in_few_lines(classic: Classic) -> None:
+    """As tar has it where no space is left: a line for each of four thousand files."""
+    classic.publish(name("3.13.5", "20261101"))
+    (classic.buildpack / "tar").write_text("#!/bin/sh\nseq -f 'tar: %g: no space' 1000\nexit 2\n")
+    (classic.buildpack / "tar").chmod(0o755)
+    done = classic.run(
+        classic.buildpack / "bin/compile", classic.app, classic.cache, classic.config,
+        PATH=f"{classic.buildpack}:/usr/bin:/bin",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"could not be unpacked into {classic.app}/.heroku.\n !     " in done.stderr
+    assert done.stdout.count("no space") == 5
+    assert not any((classic.app / ".heroku").iterdir())
 
 
 def test_an_interpreter_that_does_not_run(classic: Classic) -> None:

@@ -51,6 +51,15 @@ def test_the_script_runs_this_python(home: Path, tmp_path: Path) -> None:
     assert shlex.quote(sys.executable) in script.read_text()
 
 
+def test_a_link_that_cannot_be_written_is_told_with_what_names_its_folder(home: Path, tmp_path: Path) -> None:
+    shim(tmp_path)
+    stored(home, "3.13.5")
+    (home / ".pyenv/versions").touch()
+    with pytest.raises(OutputError, match=rf"^{home}/.pyenv/versions: ") as caught:
+        pipenv.answer(["install", "3.13"])
+    assert "PYENV_ROOT" in caught.value.remedy
+
+
 def test_what_is_not_ours_stays(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = tmp_path / "bin/pyenv"
     taken.parent.mkdir()

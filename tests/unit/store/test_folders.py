@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from sites import MadeSite
-from strangers import UID, stranger, without_home
+from strangers import UID, shut, stranger, without_home
 
 from manypython import fetch, folders
 from manypython.cli import main
@@ -230,6 +231,44 @@ def test_a_folder_that_cannot_be_written_is_told_with_what_names_it(
     with pytest.raises(errors.OutputError, match=blocked) as caught:
         fetch("3.13", index=str(site.folder), trust=site.trust, store="uv")
     assert names in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("closed", "told"),
+    [
+        ("site", "cannot be read: Permission denied (--index takes"),
+        ("downloads", "Permission denied (free some room or name another folder with MANYPYTHON_CACHE_DIR)"),
+        ("config.toml", "cannot be read: Permission denied"),
+        ("root_history", "cannot be written: Permission denied (free some room"),
+    ],
+)
+def test_what_is_closed_is_an_error_of_ours_for_other_programs_too(
+    closed: str, told: str, site: MadeSite, home: Path, cwd: Path
+) -> None:
+    """nox, for one, would show a traceback of any other."""
+    env = without_home(HOME=str(home))
+    site.folder = site.folder.rename(cwd / "site")
+    ask = f"fetch('3.13', index={str(site.folder)!r}, trust={site.trust!r}, upgrade=True)"
+    script = (
+        f"from manypython import fetch\ntry: {ask}\nexcept Exception as e: print(type(e).__name__, e.line)\n"
+    )
+    words = [*stranger(), sys.executable, "-c", script]
+    config = home / ".config/manypython/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("offline = false\n")
+    assert subprocess.run(words, env=env, capture_output=True, text=True, check=False).stdout == ""
+    shutil.rmtree(home / ".local/share/manypython/pythons")
+    closing = {
+        "site": site.folder.parent,
+        "downloads": next((home / ".cache/manypython/downloads").glob("*.zip")),
+        "config.toml": config,
+        "root_history": next((home / ".local/share/manypython/trust").glob("*/root_history/*")),
+    }[closed]
+    with shut(closing):
+        done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.split()[0].endswith("Error")
+    assert told in done.stdout
+    assert "[(" not in done.stdout
 
 
 def test_a_current_folder_that_is_gone_is_said_to_be(
