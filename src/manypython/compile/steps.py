@@ -19,7 +19,7 @@ from manypython.progress import Step
 from manypython.recipes.model import Recipe
 
 _FULL = "No space left on device"
-_RELEVANT = ("error:", "Error ", "undefined", "fatal", "not found", "cannot")
+_RELEVANT = ("error:", "Error ", "undefined reference", "undefined symbol", "fatal", "not found", "cannot")
 
 
 @dataclass(frozen=True)

@@ -93,3 +93,7 @@ def test_the_relevant_lines_of_a_log_are_its_errors() -> None:
     output = "\n".join(["x"] * 50 + ["a.c:1: error: no", "make: *** [x] Error 1"] + ["y"] * 5)
     assert steps.relevant(output) == "  a.c:1: error: no\n  make: *** [x] Error 1"
     assert steps.relevant("one\ntwo") == "  one\n  two"
+    command = "clang -Wl,--undefined-version -o x"
+    assert steps.relevant(f"{command}\nld.lld: error: undefined symbol: f\n{command}") == (
+        "  ld.lld: error: undefined symbol: f"
+    )
