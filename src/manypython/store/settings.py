@@ -234,6 +234,8 @@ def _typed(name: str, value: Any, source: str) -> Any:  # noqa: ANN401
     wrong = not isinstance(value, kind)
     if isinstance(value, list):
         wrong = kind is not list or not all(isinstance(each, str) for each in value)
+    if any("\0" in each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)):
+        raise UsageError(f"{source}: {name}: {value!r} has a null character, which no path or URL has")
     if wrong or (kind is float and not 0 < value < float("inf")):
         raise UsageError(f"{source}: {name}: {value!r} is not {_WORDS[kind]}")
     return value

@@ -14,10 +14,13 @@ from sites import MadeSite
 from strangers import UID, shut, stranger, without_home
 
 from manypython import fetch, folders
+from manypython.archives.read import unpack
 from manypython.cli import main
 from manypython.model import errors
 from manypython.store import settings
+from manypython.store.writing import writing
 
+NULL = '"/a\\u0000b"'
 XDG = ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 
 
@@ -305,3 +308,27 @@ def test_folders_may_have_names_in_no_encoding(
     assert subprocess.run(shim, env=env, capture_output=True, check=False).returncode == 0
     rooted = subprocess.run((f"{bin_}/pyenv", "root"), env=env, capture_output=True, check=True)
     assert rooted.stdout == os.fsencode(f"{odd} pyenv\n")
+
+
+@pytest.mark.parametrize("name", ["index", "mirrors", "trust", "store-dir", "ca-bundle"])
+def test_a_null_character_is_no_fault_of_ours(name: str, home: Path) -> None:
+    config = home / ".config/manypython/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f"{name} = {f'[{NULL}]' if name == 'mirrors' else NULL}\n")
+    with pytest.raises(errors.UsageError, match=f"config.toml: {name}: .* has a null character"):
+        fetch("3.13")
+
+
+def test_what_knows_no_settings_is_told_with_what_names_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(errors.OutputError) as caught, writing(tmp_path):
+        unpack(tmp_path / "no archive", tmp_path, limit=1)
+    assert caught.value.remedy == "name a folder that does not exist yet", "which is another remedy"
+    with pytest.raises(errors.OutputError) as caught, writing(tmp_path):
+        raise errors.OutputError(f"{tmp_path}: No space left on device", remedy=errors.ROOM)
+    assert caught.value.remedy == f"{errors.ROOM} with MANYPYTHON_STORE_DIR"
+
+
+def test_a_link_that_cannot_be_made_is_named_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "link").touch()
+    with pytest.raises(errors.OutputError, match=rf"^{tmp_path}/link: "), writing(tmp_path):
+        (tmp_path / "link").symlink_to("/a/tree")
