@@ -13,7 +13,7 @@ from manypython import host_tools
 from manypython.archives.members import Member
 from manypython.archives.read import unpack
 from manypython.archives.write import BEST, Effort
-from manypython.compile.building import Compilation, Origins, build
+from manypython.compile.building import Compilation, SourceOptions, build
 from manypython.compile.method import Method, buildable
 from manypython.elf.policies import Policies
 from manypython.elf.reading import is_elf
@@ -70,11 +70,11 @@ class RunResult:
 
 
 def make(  # noqa: PLR0913  (what, for what, how, and where to)
-    spec: Spec, target: Target | None, method: Method, run: Run, *, origins: Origins, output: Output
+    spec: Spec, target: Target | None, method: Method, run: Run, *, sources: SourceOptions, output: Output
 ) -> RunResult:
     """The main job: one CPython release becomes portable archives in ``output.dist``."""
     recipes, compile_target = _prepare(spec, target, method, run, output)
-    compilation = build(recipes, compile_target, method, run, origins=origins, epoch=output.number.epoch)
+    compilation = build(recipes, compile_target, method, run, sources=sources, epoch=output.number.epoch)
     with run.scratch() as folder:
         audited_tree = portable.audit(
             compilation.prefix,
@@ -127,6 +127,13 @@ def verify(
     """
     insist_young(tree)
     insist_copied(tree, survey(tree))
+    return _prove(tree, target, run, roots, tests)
+
+
+def _prove(
+    tree: Tree, target: Target | None, run: Run, roots: tuple[Root, ...] = (), tests: Path | None = None
+) -> tuple[VerifyReport, PortableTree]:
+    """``verify`` of a tree whose files were looked at."""
     portable_tree = PortableTree.of(tree, target)
     for stranger in portable_tree.report.strangers:
         run.reporter.note(str(stranger))
@@ -145,13 +152,13 @@ def pack_tree(tree: Tree, target: Target | None, run: Run, output: Output) -> Ru
     insist_writable(output.dist, "--dist")
     insist_young(tree)
     insist_plain(tree, survey(tree))
-    report, portable_tree = verify(tree, target, run)
+    report, portable_tree = _prove(tree, target, run)
     try:
         verified = VerifiedTree(tree, portable_tree.target, report)
     except VerifyError as error:
         error.log = write_report(report, portable_tree, run)
         raise
-    artifacts = _pack(verified, _facts(portable_tree, output), run, output)
+    artifacts = _pack(verified, collect(portable_tree, output.number), run, output)
     return RunResult(artifacts, report, strangers=portable_tree.report.strangers)
 
 
@@ -209,7 +216,7 @@ def _verify_and_pack(
     compilation: Compilation | None = None,
 ) -> RunResult:
     """Prove a tree and write its archives; where either fails the tree is kept, and the error says where."""
-    facts = _facts(portable_tree, output, compilation)
+    facts = collect(portable_tree, output.number, compilation)
     report = examine(_subject(portable_tree, run, modules))
     try:
         verified = VerifiedTree(portable_tree.tree, portable_tree.target, report)
@@ -236,10 +243,6 @@ def _subject(portable_tree: PortableTree, run: Run, modules: frozenset[str] | tu
 def _shipped_modules(version: Version) -> frozenset[str]:
     """The extension modules that an archive of ours must have."""
     return frozenset(name for name in required_modules(version) if not is_test_module(name))
-
-
-def _facts(portable_tree: PortableTree, output: Output, compilation: Compilation | None = None) -> Facts:
-    return collect(portable_tree, output.number, compilation)
 
 
 def _pack(

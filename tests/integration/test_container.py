@@ -32,7 +32,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from manypython.compile.building import Origins, build
+from manypython.compile.building import SourceOptions, build
 from manypython.compile.engine import Engine
 from manypython.compile.images import images
 from manypython.compile.method import Method, buildable
@@ -44,12 +44,12 @@ from manypython.run import Run
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 cache, sources, engine, base, names, *more = sys.argv[1:]
 method = Method(ImageGcc(images()["manylinux_2_31"], Engine(engine), base))
-run, origins = Run(Path(cache), Reporter(), 2), Origins(Path(sources), "offline" in more)
+run, options = Run(Path(cache), Reporter(), 2), SourceOptions(Path(sources), "offline" in more)
 wrong = {"arguments": ("--nonsense",)} if "wrong" in more else {}
 recipes = tuple(replace(catalogue().recipes[name], **wrong) for name in names.split(","))
 try:
     target = buildable(None, method, ())
-    built = build(recipes, target, method, run, origins=origins, epoch=catalogue().build.epoch)
+    built = build(recipes, target, method, run, sources=options, epoch=catalogue().build.epoch)
     print(*(entry.key for entry in built.entries.values()))
 except ManypythonError as error:
     print(error.message, "log:", error.log, file=sys.stderr)

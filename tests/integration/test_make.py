@@ -150,12 +150,12 @@ def test_the_compiler_is_deterministic_too(tmp_path: Path, sources: Path) -> Non
     """A library built twice from source, in two folders with two umasks and two time zones."""
     program = (
         "import sys; from pathlib import Path\n"
-        "from manypython.compile.building import Origins, build; from manypython.compile.method import Method\n"
+        "from manypython.compile.building import SourceOptions, build; from manypython.compile.method import Method\n"
         "from manypython.progress import Reporter\n"
         "from manypython.recipes.catalogue import catalogue; from manypython.model.target import DEFAULT_TARGET\n"
         "c = catalogue(); cache = Path(sys.argv[1])\n"
         "from manypython.run import Run; run = Run(cache, Reporter(quiet=True), 2)\n"
-        "more = {'origins': Origins(Path(sys.argv[2])), 'epoch': c.build.epoch}\n"
+        "more = {'sources': SourceOptions(Path(sys.argv[2])), 'epoch': c.build.epoch}\n"
         "recipes = c.recipes['zlib'], c.recipes['bzip2']\n"
         "print(*(b.folder for b in build(recipes, DEFAULT_TARGET, Method(), run, **more).entries.values()))\n"
     )

@@ -13,7 +13,6 @@ from manypython.archives.members import Member, below, complete
 from manypython.archives.write import FAST, WRITERS
 from manypython.index.model import POOL, Build, File, Index, Library, Proof
 from manypython.model.build_id import ArtifactName, BuildId, Variant
-from manypython.model.grammar import DEBUG, THREADING
 from manypython.model.identifier import BuildNumber
 from manypython.model.target import Target
 
@@ -37,7 +36,7 @@ def name_of(
     level: int = 1,
     toolchain: str = ZIG,
 ) -> ArtifactName:
-    made = Variant.of(variant if variant == THREADING else "", variant if variant == DEBUG else "", toolchain)
+    made = Variant.of((variant,), toolchain)
     target = replace(Target.of_tag(tag), level=level)
     return ArtifactName(BuildId("cpython", Version(version), number, target, made))
 

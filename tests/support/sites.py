@@ -21,7 +21,6 @@ from manypython.archives import write
 from manypython.archives.members import Member
 from manypython.index.model import POOL, Build, File, Index
 from manypython.model.build_id import ArtifactName, BuildId, Variant
-from manypython.model.grammar import DEBUG, THREADING
 from manypython.model.identifier import BuildNumber
 from manypython.model.target import Target
 from manypython.site import keys
@@ -65,7 +64,7 @@ class MadeSite:
     ) -> Build:
         """One more build, not yet published."""
         target = replace(Target.of_tag(tag or TAG), level=level)
-        made = Variant.of(variant if variant == THREADING else "", variant if variant == DEBUG else "", "zig")
+        made = Variant.of((variant,), "zig")
         name = ArtifactName(BuildId("cpython", Version(version), BuildNumber(number), target, made), ".zip")
         packed = members or interpreter(version)
         path = f"{POOL}/{number}/{name}"

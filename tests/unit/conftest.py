@@ -86,6 +86,16 @@ def site(tmp_path: Path) -> MadeSite:
     return made
 
 
+CONSUMERS = {"cli", "http", "index", "projects", "site", "store"}
+"""Folders of tests in which nothing of the user's settings, store or caches may play a part."""
+
+
+@pytest.fixture(autouse=True)
+def own_home(request: pytest.FixtureRequest) -> None:
+    if request.path.parent.name in CONSUMERS:
+        request.getfixturevalue("home")
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own, and nothing set."""

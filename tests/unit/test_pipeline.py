@@ -12,7 +12,7 @@ from packaging.version import Version
 from manypython import pipeline, process
 from manypython.archives.members import below, complete, of_folder
 from manypython.archives.write import FAST, WRITERS
-from manypython.compile.building import Origins
+from manypython.compile.building import SourceOptions
 from manypython.compile.method import Method
 from manypython.folders import cache_home
 from manypython.model.errors import OutputError, TreeError, VerifyError
@@ -96,7 +96,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(
     output.dist.write_text("no folder")
     nothing = Tree(tmp_path / "not there", Version("3.13.15"), "")
     work: Callable[[], object] = {
-        "make": lambda: pipeline.make(SPEC, None, Method(), run, origins=Origins(), output=output),
+        "make": lambda: pipeline.make(SPEC, None, Method(), run, sources=SourceOptions(), output=output),
         "repair": lambda: pipeline.repair(nothing.root, None, run, output),
         "pack": lambda: pipeline.pack_tree(nothing, None, run, output),
     }[command]
@@ -110,7 +110,7 @@ def test_a_cache_that_cannot_be_written_is_told_before_any_work(output: Output, 
     (tmp_path / "cache").write_text("no folder")
     run = Run(tmp_path / "cache", Reporter(quiet=True), 2)
     with pytest.raises(OutputError, match="cache: cannot be written") as caught:
-        pipeline.make(SPEC, None, Method(), run, origins=Origins(), output=output)
+        pipeline.make(SPEC, None, Method(), run, sources=SourceOptions(), output=output)
     assert "--cache-dir" in caught.value.remedy
 
 

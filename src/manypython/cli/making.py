@@ -9,7 +9,7 @@ from manypython import pipeline
 from manypython.cli import arguments as a
 from manypython.cli.arguments import COMPILERS
 from manypython.cli.options import as_json, output_of, run_of
-from manypython.compile.building import Origins
+from manypython.compile.building import SourceOptions
 from manypython.compile.engine import Engine
 from manypython.compile.images import images
 from manypython.compile.method import Method
@@ -27,17 +27,16 @@ from manypython.repair.audit import AuditReport, require
 from manypython.repair.audit import audit as audited
 from manypython.repair.edits import Plan, plan_as_json
 from manypython.repair.graft import plan_graft
-from manypython.repair.relocate import origins as places_of
-from manypython.repair.relocate import plan_relocate
+from manypython.repair.relocate import origins, plan_relocate
 
 
 def make(arguments: argparse.Namespace) -> int:
     """Build a CPython release."""
     method, output = _method(arguments), output_of(arguments)
     _insist_made(arguments.spec, arguments.target or DEFAULT_TARGET, output.number)
-    origins = Origins(arguments.source_dir, arguments.offline)
+    sources = SourceOptions(arguments.source_dir, arguments.offline)
     run = run_of(arguments)
-    made = pipeline.make(arguments.spec, arguments.target, method, run, origins=origins, output=output)
+    made = pipeline.make(arguments.spec, arguments.target, method, run, sources=sources, output=output)
     return _show_made(arguments, made)
 
 
@@ -161,7 +160,7 @@ def graft(arguments: argparse.Namespace) -> int:
 def _audited(arguments: argparse.Namespace, tree: Tree, target: Target | None = None) -> AuditReport:
     """A tree's audit; a tree without sysconfig data stood nowhere else."""
     try:
-        stood = places_of(tree)
+        stood = origins(tree)
     except TreeError:
         stood = ()
     return audited(tree, target=target, search=tuple(arguments.search), origins=stood)

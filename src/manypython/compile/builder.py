@@ -25,8 +25,8 @@ from manypython.compile.sources import FetchedSource
 from manypython.compile.toolchains.base import QUICK, Profile, Toolchain
 from manypython.model.errors import BuildError, OutputError, RecipeError, reason
 from manypython.model.tree import NEUTRAL_PREFIX
-from manypython.progress import Reporter
 from manypython.recipes.model import Recipe
+from manypython.run import Run
 
 _BUILD_PATHS = "build-paths.json"
 
@@ -49,8 +49,7 @@ class CacheEntry:
     @property
     def build_paths(self) -> tuple[str, ...]:
         """Folders that its files may name: those of the machine that built it, which may be another one."""
-        record = self.folder / _BUILD_PATHS
-        return tuple(json.loads(record.read_text(encoding="utf-8"))) if record.is_file() else ()
+        return tuple(json.loads((self.folder / _BUILD_PATHS).read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
@@ -58,10 +57,8 @@ class Setup:
     """What all builds of one run share."""
 
     toolchain: Toolchain
-    cache: Path
+    run: Run
     epoch: int
-    reporter: Reporter
-    jobs: int
     profile: Profile = QUICK
     native: Mapping[str, CacheEntry] = field(default_factory=dict)
     """The same recipes built for this machine, where these are for another one."""
@@ -124,7 +121,7 @@ def build_all(
     entries: dict[str, CacheEntry] = {}
     names = {recipe.name for recipe in recipes}
     waiting = list(recipes)
-    with concurrent.futures.ThreadPoolExecutor(max(1, min(2, setup.jobs))) as pool:
+    with concurrent.futures.ThreadPoolExecutor(max(1, min(2, setup.run.jobs))) as pool:
         running: dict[concurrent.futures.Future[CacheEntry], Recipe] = {}
         try:
             while waiting or running:
@@ -162,18 +159,18 @@ def _fetch_and_build(
     source = fetch(recipe)
     key = key_of(recipe, source.sha256, needed, setup)
     label = f"{recipe.title}-{key[:16]}"
-    entry = CacheEntry(recipe, source, key, setup.cache / "builds" / label)
+    entry = CacheEntry(recipe, source, key, setup.run.cache / "builds" / label)
     if entry.folder.is_dir():
         return entry
     try:
         for name in ("builds", "logs", "locks", "work"):
-            (setup.cache / name).mkdir(parents=True, exist_ok=True)
-        with FileLock(setup.cache / "locks" / f"{label}.lock"):
+            (setup.run.cache / name).mkdir(parents=True, exist_ok=True)
+        with FileLock(setup.run.cache / "locks" / f"{label}.lock"):
             if not entry.folder.is_dir():
                 _build(entry, needed, setup)
     except OSError as error:
         raise OutputError(
-            f"{setup.cache}: cannot write the build of {recipe.name}: {reason(error)}",
+            f"{setup.run.cache}: cannot write the build of {recipe.name}: {reason(error)}",
             remedy="free some room or name another folder with --cache-dir",
         ) from None
     return entry
@@ -181,11 +178,11 @@ def _fetch_and_build(
 
 def _build(entry: CacheEntry, needed: tuple[CacheEntry, ...], setup: Setup) -> None:
     recipe, label = entry.recipe, entry.folder.name
-    log = setup.cache / "logs" / f"{label}.log"
+    log = setup.run.cache / "logs" / f"{label}.log"
     log.unlink(missing_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"{recipe.title}-", dir=setup.cache / "work"))
+    work = Path(tempfile.mkdtemp(prefix=f"{recipe.title}-", dir=setup.run.cache / "work"))
     try:
-        with setup.reporter.step(f"build {recipe.title}") as step:
+        with setup.run.reporter.step(f"build {recipe.title}") as step:
             native = native_of(recipe, setup)
             shop = steps.Workshop(
                 recipe=recipe,
@@ -195,7 +192,7 @@ def _build(entry: CacheEntry, needed: tuple[CacheEntry, ...], setup: Setup) -> N
                 destination=work / "out",
                 log=log,
                 step=step,
-                jobs=setup.jobs,
+                jobs=setup.run.jobs,
                 epoch=setup.epoch,
                 profile=setup.profile_of(recipe),
                 native=stage(native, work / "native") if native else None,
@@ -203,7 +200,7 @@ def _build(entry: CacheEntry, needed: tuple[CacheEntry, ...], setup: Setup) -> N
             _patch(shop.source, recipe)
             _step(recipe)(shop)
             _tidy(shop)
-        paths = json.dumps([str(setup.cache), *setup.toolchain.folders])
+        paths = json.dumps([str(setup.run.cache), *setup.toolchain.folders])
         (work / "out" / _BUILD_PATHS).write_text(paths, encoding="utf-8")
         (work / "out").replace(entry.folder)
     finally:

@@ -9,7 +9,6 @@ from manypython.compile import builder
 from manypython.compile.builder import CacheEntry
 from manypython.compile.method import Method
 from manypython.compile.sources import FetchedSource, fetch
-from manypython.compile.toolchains.zig import zig_folder
 from manypython.model.target import Target
 from manypython.model.tree import Tree
 from manypython.recipes.cross import cross_recipe
@@ -18,7 +17,7 @@ from manypython.run import Run
 
 
 @dataclass(frozen=True)
-class Origins:
+class SourceOptions:
     """Where sources may come from."""
 
     source_dir: Path | None = None
@@ -53,13 +52,13 @@ class Compilation:
         return tuple(entry.prefix / "lib" for entry in self.entries.values())
 
     def build_paths(self, cache: Path) -> tuple[str, ...]:
-        """Folders that no file may name: this machine's, and those of the machine that built a part.
+        """Folders that no file may name: the cache here, and those of the machine that built each part.
 
         Args:
             cache: folder of the cache here.
         """
-        foreign = (path for entry in self.entries.values() for path in entry.build_paths)
-        return tuple(dict.fromkeys((str(cache), str(zig_folder()), *foreign)))
+        paths = (path for entry in self.entries.values() for path in entry.build_paths)
+        return tuple(dict.fromkeys((str(cache), *paths)))
 
 
 def _last(entries: dict[str, CacheEntry]) -> Tree:
@@ -72,7 +71,7 @@ def build(  # noqa: PLR0913  (what, for what, how, and with what)
     method: Method,
     run: Run,
     *,
-    origins: Origins,
+    sources: SourceOptions,
     epoch: int,
 ) -> Compilation:
     """Fetch and build recipes, or take them from the cache.
@@ -82,7 +81,7 @@ def build(  # noqa: PLR0913  (what, for what, how, and with what)
         target: what ``buildable`` returned.
         method: how they are built.
         run: cache, progress, jobs.
-        origins: of the sources.
+        sources: where they may come from.
         epoch: ``SOURCE_DATE_EPOCH``, seconds.
 
     Raises:
@@ -92,13 +91,13 @@ def build(  # noqa: PLR0913  (what, for what, how, and with what)
 
     def get(recipe: Recipe) -> FetchedSource:
         return fetch(
-            recipe, run.cache, reporter=run.reporter, source_dir=origins.source_dir, offline=origins.offline
+            recipe, run.cache, reporter=run.reporter, source_dir=sources.source_dir, offline=sources.offline
         )
 
     with method.compiler.toolchain(
-        target, cache=run.cache, offline=origins.offline, reporter=run.reporter
+        target, cache=run.cache, offline=sources.offline, reporter=run.reporter
     ) as toolchain:
-        setup = builder.Setup(toolchain, run.cache, epoch, run.reporter, run.jobs, method.profile)
+        setup = builder.Setup(toolchain, run, epoch, method.profile)
         native: dict[str, CacheEntry] = {}
         if toolchain.native is not None:
             native = builder.build_all(recipes, get, replace(setup, toolchain=toolchain.native))

@@ -113,10 +113,10 @@ class _Search:
         for candidate in self.candidates:
             path = self.cache / "sources" / candidate.sha256 / candidate.file
             if path.is_file():
-                reason = _mismatch(path, candidate)
-                if not reason:
+                fault = _mismatch(path, candidate)
+                if not fault:
                     return FetchedSource(path, candidate.sha256, "cache")
-                self.failures.append(f"cache {path}: {reason}")
+                self.failures.append(f"cache {path}: {fault}")
                 path.unlink()
         self.failures.append("cache: not there")
         return None
@@ -124,10 +124,10 @@ class _Search:
     def folder(self, folder: Path | None) -> FetchedSource | None:
         for candidate in self.candidates if folder is not None else ():
             path = (folder or Path()) / candidate.file
-            reason = _mismatch(path, candidate) if path.is_file() else "not there"
-            if not reason:
+            fault = _mismatch(path, candidate) if path.is_file() else "not there"
+            if not fault:
                 return self._keep(candidate, "source-dir", functools.partial(shutil.copyfile, path))
-            self.failures.append(f"source-dir {path}: {reason}")
+            self.failures.append(f"source-dir {path}: {fault}")
         return None
 
     def network(self, *, offline: bool) -> FetchedSource | None:
@@ -170,9 +170,9 @@ class _Search:
         scratch = place.with_name(f".{place.name}.{os.getpid()}")
         try:
             write(scratch)
-            reason = _mismatch(scratch, candidate)
-            if reason:
-                raise urllib3.exceptions.HTTPError(reason)
+            fault = _mismatch(scratch, candidate)
+            if fault:
+                raise urllib3.exceptions.HTTPError(fault)
             scratch.replace(place)
         finally:
             scratch.unlink(missing_ok=True)

@@ -55,7 +55,7 @@ def read(data: bytes, source: str) -> tuple[str, list[dict[str, Any]]]:
             remedy="pip install --upgrade manypython",
         )
     table = Table(source, "", document, DownloadError)
-    return table.text("base_url"), [entry.data for entry in table.tables("builds", required=True)]
+    return table.text("base_url"), table.rows("builds", required=True)
 
 
 def all_builds(entries: Iterable[dict[str, Any]], source: str) -> list[Build]:
@@ -102,7 +102,7 @@ def _id(table: Table, toolchain: str) -> BuildId:
         table.version("version"),
         table.value_of_number("build", BuildNumber),
         replace(target, level=table.number("level")),
-        Variant.of(variant if variant == THREADING else "", variant if variant == DEBUG else "", toolchain),
+        Variant.of((variant,), toolchain),
     )
 
 

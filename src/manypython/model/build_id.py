@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from packaging.version import Version
 
 from manypython.model.errors import UsageError
-from manypython.model.grammar import BUILD, PROFILES, TOOLCHAINS
+from manypython.model.grammar import BUILD, DEBUG, PROFILES, THREADING, TOOLCHAINS
 from manypython.model.identifier import BuildNumber
 from manypython.model.target import Architecture, LibcFamily, Linkage, Target
 
@@ -31,17 +32,20 @@ class Variant:
     """``release``, trained and optimised across files, or empty."""
 
     @classmethod
-    def of(cls, threading: str, debug: str, toolchain: str) -> Variant:
+    def of(cls, words: Collection[str], toolchain: str) -> Variant:
         """From what is known of a build.
 
         Args:
-            threading: ``freethreaded`` or empty.
-            debug: ``debug`` or empty.
-            toolchain: as in an archive's facts: ``gcc 10.2.1, manylinux_2_31, release``.
+            words: ``freethreaded`` and ``debug``, where they hold; others do not count.
+            toolchain: as archives tell it: ``gcc 10.2.1, manylinux_2_31, release``.
         """
-        words = toolchain.replace(",", " ").split() or [""]
-        compiler = words[0] if words[0] in TOOLCHAINS else ""
-        return cls(threading, debug, compiler, words[-1] if words[-1] in PROFILES else "")
+        parts = toolchain.replace(",", " ").split() or [""]
+        return cls(
+            THREADING if THREADING in words else "",
+            DEBUG if DEBUG in words else "",
+            parts[0] if parts[0] in TOOLCHAINS else "",
+            parts[-1] if parts[-1] in PROFILES else "",
+        )
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -79,15 +79,19 @@ class Table:
         """A table in it."""
         return Table(self.file, f"{self.path}{key}.", self._take(key, dict, None, "a table"), self.wrong)
 
-    def tables(self, key: str, *, required: bool = False) -> tuple[Table, ...]:
-        """A list of tables in it."""
+    def rows(self, key: str, *, required: bool = False) -> list[dict[str, Any]]:
+        """A list of tables in it, not read yet: there may be thousands."""
         rows = self._take(key, list, None if required else [], "a list of tables")
         for number, row in enumerate(rows):
             if not isinstance(row, dict):
                 raise self.error(f"{key}[{number}]", f"must be a table, not {row!r}")
+        return rows
+
+    def tables(self, key: str, *, required: bool = False) -> tuple[Table, ...]:
+        """A list of tables in it."""
         return tuple(
             Table(self.file, f"{self.path}{key}[{number}].", row, self.wrong)
-            for number, row in enumerate(rows)
+            for number, row in enumerate(self.rows(key, required=required))
         )
 
     def texts(self) -> Iterator[tuple[str, str]]:

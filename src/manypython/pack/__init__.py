@@ -98,13 +98,13 @@ def pack(  # noqa: PLR0913  (what, its facts, where, and how)
 
 def identity(tree: Tree, facts: Facts) -> BuildId:
     """What tells this build apart from all others."""
-    threading, debug = THREADING if tree.threaded else "", DEBUG if tree.debug else ""
+    words = [word for word, holds in ((THREADING, tree.threaded), (DEBUG, tree.debug)) if holds]
     return BuildId(
         facts.implementation,
         Version(facts.version),
         facts.build,
         Target.of_tag(facts.policy),
-        Variant.of(threading, debug, facts.toolchain),
+        Variant.of(words, facts.toolchain),
     )
 
 

@@ -18,7 +18,9 @@ _LICENSE_LIMIT = 200_000
 """Characters of one licence text."""
 
 
-def collect(portable_tree: PortableTree, number: BuildNumber, compilation: Compilation | None) -> Facts:
+def collect(
+    portable_tree: PortableTree, number: BuildNumber, compilation: Compilation | None = None
+) -> Facts:
     """The facts of an archive.
 
     Args:

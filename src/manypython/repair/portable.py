@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from manypython.model.errors import AuditError, BuildError, HostToolError, TreeError
@@ -76,8 +76,6 @@ class PortableTree:
     """Every edit that was made."""
     forbidden: tuple[str, ...] = ()
     """Folders no file of it may name."""
-    audited_tree: AuditedTree | None = field(default=None, repr=False)
-    """What it was made of; None for a tree that was portable when it came."""
 
     @classmethod
     def of(cls, tree: Tree, target: Target | None) -> PortableTree:
@@ -159,7 +157,7 @@ def repair(
         require(report, meets)
     edits = (*plan_prune(audited_tree.prefix), *plan, *bytecode)
     forbidden = (*audited_tree.build_paths, *audited_tree.origins)
-    return PortableTree(tree, meets, report, grafts(audited_tree.report), edits, forbidden, audited_tree)
+    return PortableTree(tree, meets, report, grafts(audited_tree.report), edits, forbidden)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from manypython.archives.read import members
 from manypython.index.model import POOL, Build, File, Index, Library, Proof
 from manypython.model.build_id import ArtifactName, Variant
 from manypython.model.errors import ArchiveError, ManypythonError, OutputError, UsageError
-from manypython.model.grammar import THREADING
 from manypython.model.target import Target
 from manypython.progress import Reporter
 
@@ -143,8 +142,8 @@ def _facts(path: Path, name: ArtifactName, inside: bytes) -> dict[str, Any]:
         facts = json.loads(inside)
         own_name = (facts["implementation"], facts["version"], facts["build"])
         target = Target.of_tag(facts["platform_tag"])
-        threaded = facts["build_identifier"].partition("-")[0].endswith("t")
-        variant = Variant.of(THREADING if threaded else "", name.build.variant.debug, facts["toolchain"])
+        python_tag = facts["build_identifier"].partition("-")[0]
+        variant = Variant.of(name.build.variant.words, facts["toolchain"])
         _libraries(facts)
     except (ValueError, KeyError, TypeError, AttributeError, ManypythonError) as error:
         raise ArchiveError(
@@ -152,9 +151,10 @@ def _facts(path: Path, name: ArtifactName, inside: bytes) -> dict[str, Any]:
             remedy="publish archives that make, repair or pack wrote",
         ) from None
     file_name = (name.build.implementation, str(name.build.version), name.build.number.value)
-    same = (replace(target, level=name.build.target.level), variant) == (
+    same = (replace(target, level=name.build.target.level), variant, python_tag) == (
         name.build.target,
         name.build.variant,
+        name.build.python_tag,
     )
     if own_name != file_name or not same:
         raise ArchiveError(

@@ -65,12 +65,12 @@ def examine(subject: Subject, chosen: tuple[roots.Root, ...] = ()) -> VerifyRepo
 
 def _run_here(trial: Trial, pool: ThreadPoolExecutor) -> Checks:
     """Move a copy twice, run it, freeze it, and run it again in every way."""
-    first = _copy(trial.subject.tree, trial.folder / _FIRST)
-    checks = _probe(trial, "moved", (str(first.executable),), {"HOME": str(trial.folder)})
+    moved = _copy(trial.subject.tree, trial.folder / _FIRST)
+    checks = _probe(trial, "moved", (str(moved.executable),), {"HOME": str(trial.folder)})
     place, untried = _place(trial)
-    second = replace(first, root=trial.folder / place)
+    second = replace(moved, root=trial.folder / place)
     second.root.parent.mkdir()
-    first.root.rename(second.root)
+    moved.root.rename(second.root)
     _freeze(second.root)
     before = _listing(second.root)
     running = [pool.submit(job) for job in _jobs(trial, second)]

@@ -15,6 +15,7 @@ from manypython.model.errors import HostToolError
 from manypython.model.target import DEFAULT_TARGET, Target
 from manypython.progress import Reporter
 from manypython.recipes.catalogue import catalogue
+from manypython.run import Run
 
 QUIET = Reporter(quiet=True)
 
@@ -25,7 +26,7 @@ TOOLS = Toolchain("zig", "1", "", DEFAULT_TARGET, (("CC", "/x/clang"),), "/x:/bi
 def key(**changes: Any) -> str:
     recipe = replace(catalogue().recipes[changes.pop("name", "zlib")], **changes.pop("recipe", {}))
     sha256, dependencies = changes.pop("sha256", "a" * 64), changes.pop("dependencies", ())
-    setup = replace(builder.Setup(TOOLS, Path("/c"), 1, QUIET, 1), **changes)
+    setup = replace(builder.Setup(TOOLS, Run(Path("/c"), QUIET, 1), 1), **changes)
     return builder.key_of(recipe, sha256, dependencies, setup)
 
 
@@ -49,7 +50,7 @@ def test_every_input_is_in_the_digest_of_a_build() -> None:
 
 def test_no_folder_is_in_the_digest() -> None:
     tools = replace(TOOLS, drivers=(("CC", "/elsewhere/clang"),), path="/elsewhere:/bin")
-    assert key(toolchain=tools, cache=Path("/other"), jobs=9) == key()
+    assert key(toolchain=tools, run=Run(Path("/other"), QUIET, 9)) == key()
 
 
 def test_only_the_interpreter_is_trained() -> None:

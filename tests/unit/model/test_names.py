@@ -109,10 +109,10 @@ def test_a_build_says_what_it_was_made_with() -> None:
         "cpython", Version("3.13.15"), BuildNumber(20261121), Target.parse("x86_64-manylinux_2_31")
     )
     assert str(plain) == "cpython-3.13.15+20261121-x86_64-unknown-linux-gnu-manylinux_2_31"
-    trained = replace(plain, variant=Variant.of("", "", "gcc 10.2.1, manylinux_2_31, release"))
+    trained = replace(plain, variant=Variant.of((), "gcc 10.2.1, manylinux_2_31, release"))
     assert str(trained) == f"{plain}-gcc-release"
-    assert Variant.of("", "", "gcc 10.2.1, manylinux_2_31, quick") == Variant(toolchain="gcc")
-    assert Variant.of("", "", "zig 0.16.0, quick") == Variant.of("", "", "") == Variant()
+    assert Variant.of((), "gcc 10.2.1, manylinux_2_31, quick") == Variant(toolchain="gcc")
+    assert Variant.of((), "zig 0.16.0, quick") == Variant.of((), "") == Variant()
     threaded = replace(plain, variant=Variant("freethreaded", "", "gcc", "release"))
     assert (threaded.python_tag, plain.python_tag) == ("cp313t", "cp313")
     assert threaded.uv_key == "cpython-3.13.15+freethreaded-linux-x86_64-gnu"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from manypython.compile.toolchains.base import STANDARD_PATH, VARIABLES, Compiler, Toolchain
+from manypython.files import write_bytes
 from manypython.model.errors import HostToolError
 from manypython.model.target import Architecture, LibcFamily, Target, native_architecture
 from manypython.progress import Reporter
@@ -124,7 +124,8 @@ def zig(target: Target, cache: Path) -> Toolchain:
     digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]
     folder = cache / "toolchains" / f"zig-{version}-{target}-{digest}"
     for name, text in files.items():
-        _write_program(folder / name, text)
+        if not (folder / name).exists():
+            write_bytes(folder / name, text.encode(), 0o755)
     return Toolchain(
         "zig",
         version,
@@ -169,14 +170,3 @@ def zig_folder() -> Path:
 def zig_version() -> str:
     """The version of the ``ziglang`` package."""
     return metadata.version("ziglang")
-
-
-def _write_program(path: Path, text: str) -> None:
-    """Write a driver or header in one step, so that a second process never sees half of it."""
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    scratch.write_text(text)
-    scratch.chmod(0o755)
-    scratch.replace(path)
