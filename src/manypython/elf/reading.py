@@ -76,8 +76,15 @@ def elf_paths(root: Path) -> Iterator[Path]:
         folders.sort()
         for name in sorted(files):
             path = Path(folder, name)
-            if stat.S_ISREG(path.lstat().st_mode) and is_elf(path):  # a FIFO would not come back
+            if _is_regular(path) and is_elf(path):  # a FIFO would not come back
                 yield path
+
+
+def _is_regular(path: Path) -> bool:
+    """Whether it is a plain file, and still there: bytecode is compiled beside the reading, and renamed."""
+    with contextlib.suppress(FileNotFoundError):
+        return stat.S_ISREG(path.lstat().st_mode)
+    return False
 
 
 @contextlib.contextmanager

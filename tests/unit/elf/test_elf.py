@@ -12,7 +12,7 @@ from auditwheel.policy import WheelPolicies
 
 from manypython.elf.patching import patch
 from manypython.elf.policies import Policies, everywhere
-from manypython.elf.reading import Reader, linkage, undefined_symbols
+from manypython.elf.reading import Reader, elf_paths, linkage, undefined_symbols
 from manypython.model.errors import AuditError
 from manypython.model.target import Architecture, LibcFamily
 
@@ -32,6 +32,17 @@ def test_only_the_libc_family_is_everywhere() -> None:
     assert everywhere(LibcFamily.GLIBC, "ld-linux-x86-64.so.2")
     for soname in ("libz.so.1", "libX11.so.6", "libexpat.so.1", "libGL.so.1"):
         assert not everywhere(LibcFamily.GLIBC, soname)
+
+
+def test_a_file_that_is_renamed_while_the_folder_is_read_is_passed_over(tmp_path: Path) -> None:
+    """Bytecode is compiled beside the reading; its files have another name for a moment."""
+    header = b"\x7fELF" + bytes(12) + b"\x03\x00"
+    for name in ("a.so", "b.pyc.tmp", "c.so"):
+        (tmp_path / name).write_bytes(header)
+    paths = elf_paths(tmp_path)
+    assert next(paths) == tmp_path / "a.so"
+    (tmp_path / "b.pyc.tmp").rename(tmp_path / "b.pyc")
+    assert list(paths) == [tmp_path / "c.so"]
 
 
 def test_two_policies_in_one_process_do_not_meet() -> None:
