@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from builds import Made
 from calls import cli
-from foreign import host_packages
+from foreign import host_packages, processes_naming, sandboxes
 
 from manypython.archives.read import unpack
 from manypython.model.target import DEFAULT_TARGET
@@ -56,11 +56,12 @@ def test_the_whole_first_ring_of_proof_was_run(made: Made) -> None:
     assert [c["detail"] for c in old] == ["glibc 2.17"]
     uses = [c["detail"] for c in checks if c["name"] == "uses"]
     assert len(uses) == 3
-    assert len(set(uses)) == 1
+    apart = [c["name"] for c in checks if c["root"] == "glibc-2.17" and c["skipped"] and c["name"].startswith("uses ")]
+    assert len(set(uses)) == (2 if apart else 1), "what a poor machine cannot try is told apart, and no more than that"
 
 
 def test_the_archive_is_verified_in_a_foreign_root_in_every_surrounding(made: Made, tmp_path: Path) -> None:
-    host_packages("bubblewrap")
+    sandboxes()
     page, data = tmp_path / "report.html", tmp_path / "report.json"
     run = cli(
         "verify", made.archive("install_only.tar.gz"), "--root", "glibc-2.17", "--html", page, "--json", data
@@ -229,10 +230,7 @@ def test_an_end_in_the_middle_of_a_build_leaves_nothing_half_done(
     for build in (tmp_path / "cache/builds").iterdir():
         assert (build / "install/lib").is_dir()
     assert list((tmp_path / "cache/work").iterdir()) == []
-    left = subprocess.run(
-        ["pgrep", "-f", str(tmp_path / "cache")], capture_output=True, text=True, check=False
-    )
-    assert left.stdout == ""
+    assert processes_naming(str(tmp_path / "cache")) == []
 
 
 EMBEDDING = """

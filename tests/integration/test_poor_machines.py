@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from builds import Made
-from foreign import host_packages
+from foreign import sandboxes
 
 from manypython.compile.toolchains.zig import zig_folder
 from manypython.model.target import DEFAULT_TARGET
@@ -152,7 +152,7 @@ def run(
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
 def test_verify_ends_well_or_with_one_clear_line(machine: Machine, place: Path) -> None:
-    host_packages("bubblewrap")
+    sandboxes()
     done = run(machine, "verify", place / "tree", cache=place / "cache")
     assert done.returncode == machine.code, done.stdout
     assert machine.said in done.stdout, done.stdout

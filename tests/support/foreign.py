@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from manypython.folders import cache_home
 from manypython.model.target import DEFAULT_TARGET, Architecture
 from manypython.model.tree import Tree
 from manypython.progress import Reporter
+from manypython.verify import surroundings
 from manypython.verify.roots import ROOTS, create, place
 from manypython.verify.surroundings import PLAIN, PROBE, bubblewrap, command
 
@@ -35,6 +37,22 @@ LIBC = (
     "libutil",
     "libnss",
 )
+
+
+def sandboxes() -> None:
+    """Have a bubblewrap that works, or skip and say why it does not (a chroot forbids it)."""
+    host_packages("bubblewrap")
+    if why := surroundings.works():
+        pytest.skip(why)
+
+
+def processes_naming(text: str) -> list[str]:
+    """Command lines of running programs that have a text in them."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in lines if text in line]
 
 
 def host_packages(*packages: str) -> None:

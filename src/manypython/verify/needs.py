@@ -50,6 +50,11 @@ def prepare(  # noqa: PLR0913  (what is to be tried, where, and what reports it)
     programs |= {"bwrap"} if chosen or suite else set()
     programs |= {"busybox"} if suite else set()
     host_tools.require(programs, install=install, reporter=reporter)
+    if "bwrap" in programs and (why := surroundings.works()):
+        raise HostToolError(
+            f"no foreign root can be entered on this machine: {why}",
+            remedy="run it where user namespaces are allowed (not in a chroot), or without --root and --tests",
+        )
     lacking = {tool.program for tool in host_tools.missing(OPTIONAL)}
     if lacking and install and os.geteuid() == 0:
         try:

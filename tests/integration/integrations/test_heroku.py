@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from driving import Page, Served, attempt, clean, run
-from foreign import host_packages
+from foreign import host_packages, sandboxes
 
 from manypython.archives.read import members
 
@@ -168,7 +168,8 @@ def page(argv: list[str], port: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
     """The port of a PostgreSQL of our own."""
-    host_packages("postgresql", "bubblewrap")
+    host_packages("postgresql")
+    sandboxes()
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
     words = (
         ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups") if os.geteuid() == 0 else ()
@@ -311,7 +312,7 @@ LOCK = {"uv": ("uv", "lock"), "poetry": ("poetry", "lock"), "pipenv": ("pipenv",
 def test_what_a_tool_has_locked_runs_from_the_moved_slug(
     served: Served, buildpack: Path, tool: Callable[..., Path], name: str, tmp_path: Path,
 ) -> None:  # fmt: skip
-    host_packages("bubblewrap")
+    sandboxes()
     app = write(
         tmp_path / "source", {**LOCKED[name], "hello.py": "def main():\n    print('Hello from', __file__)\n"}
     )
@@ -416,7 +417,8 @@ def test_the_stock_buildpack_takes_our_repack(served: Served, tmp_path: Path) ->
     """``MANYPYTHON_HEROKU_BUILDPACK`` names a checkout of heroku-buildpack-python."""
     if STOCK not in os.environ:
         pytest.skip(f"{STOCK} names no checkout of heroku-buildpack-python")
-    host_packages("bubblewrap", "zstd")
+    host_packages("zstd")
+    sandboxes()
     stock = shutil.copytree(os.environ[STOCK], tmp_path / "buildpack")
     source = stock / "lib/python.sh"
     lines = source.read_text().splitlines()
