@@ -140,6 +140,11 @@ def install_command(tools: Iterable[HostTool]) -> tuple[str, ...] | None:
     return None
 
 
+def installable(*programs: str) -> bool:
+    """Whether this process can install programs."""
+    return os.geteuid() == 0 and install_command(tuple(map(_tool, programs))) is not None
+
+
 def advice(*programs: str) -> str:
     """How to get programs: the remedy where they are missing."""
     return _advice(tuple(map(_tool, programs)))

@@ -184,7 +184,9 @@ def main() -> None:
         dist = Path(sys.argv[1]) if len(sys.argv) > 1 else folder / "dist"
         if len(sys.argv) == 1:
             subprocess.run(
-                [_MANYPYTHON, "make", "3.13", "--dist", str(dist)], check=True, capture_output=True
+                [_MANYPYTHON, "make", "3.13", "--profile", "quick", "--dist", str(dist)],
+                check=True,
+                capture_output=True,
             )
         with served(folder, dist) as (url, trust, index):
             parts: list[tuple[str, Callable[[], None]]] = [

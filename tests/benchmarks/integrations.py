@@ -133,7 +133,17 @@ def main() -> None:
         folder = Path(name)
         dist = Path(sys.argv[1]) if len(sys.argv) > 1 else folder / "dist"
         if len(sys.argv) == 1:
-            argv = [sys.executable, "-m", "manypython", "make", "3.13", "--dist", str(dist)]
+            argv = [
+                sys.executable,
+                "-m",
+                "manypython",
+                "make",
+                "3.13",
+                "--profile",
+                "quick",
+                "--dist",
+                str(dist),
+            ]
             subprocess.run(argv, check=True, capture_output=True)
         with served(folder, dist) as (url, trust, _):
             _tox(folder / "tox", url, trust)

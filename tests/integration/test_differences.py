@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from foreign import foreign_root, host_packages
 
-from manypython.model.target import Architecture
+from manypython.compile.toolchains.gcc import host_glibc
+from manypython.model.target import DEFAULT_TARGET, Architecture
 from manypython.model.tree import Tree
 from manypython.verify.roots import ROOTS
 from manypython.verify.surroundings import PLAIN, command
@@ -60,9 +61,10 @@ def compare(ours: dict[str, str], other: dict[str, str], listed: str) -> None:
 
 def test_ours_and_a_native_build(unpacked: Callable[..., Tree]) -> None:
     host_packages("gcc", "g++", "libc6-dev", "make")
+    floor = "{}-manylinux_{}_{}".format(DEFAULT_TARGET.architecture, *host_glibc())
     ours, native = (
         described(unpacked("3.13.5", *words).executable, "-I", "-B", DESCRIBE)
-        for words in ((), ("--toolchain", "gcc"))
+        for words in ((), ("--toolchain", "gcc", "--target", floor))
     )
     compare(ours, native, "native_differences.toml")
 

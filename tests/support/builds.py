@@ -46,7 +46,9 @@ def make(factory: pytest.TempPathFactory, *words: str) -> Made:
         said = folder / "said.json"
         if not said.exists():
             host = ["--install-host-tools"] if os.geteuid() == 0 else []
-            run = cli("make", *words, "--dist", folder / "dist", "--json", "--fast", *host)
+            run = cli(
+                "make", "--profile", "quick", *words, "--dist", folder / "dist", "--json", "--fast", *host
+            )
             assert run.code == 0, run.err
             archive = next(a["path"] for a in run.data["artifacts"] if a["path"].endswith(".tar.gz"))
             shutil.rmtree(folder / "unpacked", ignore_errors=True)

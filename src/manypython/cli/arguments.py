@@ -8,7 +8,7 @@ from typing import Any
 
 from manypython.compile.engine import Engine
 from manypython.compile.images import images
-from manypython.compile.toolchains.base import PROFILES, QUICK, Compiler
+from manypython.compile.toolchains.base import PROFILES, Compiler
 from manypython.compile.toolchains.gcc import HostGcc
 from manypython.compile.toolchains.zig import Zig
 from manypython.model.errors import ManypythonError
@@ -89,14 +89,16 @@ TARGET_FOUND: Argument = (
 METHOD: tuple[Argument, ...] = (
     (
         "--toolchain",
-        {"choices": [*COMPILERS], "help": "compiler (default zig, embedded; gcc: this machine's)"},
+        {
+            "choices": [*COMPILERS],
+            "help": "gcc: this machine's (default where it is there); zig: embedded",
+        },
     ),
     (
         "--profile",
         {
             "choices": [*PROFILES],
-            "default": QUICK.name,
-            "help": "release: PGO and LTO, with gcc or in an image (default quick: neither)",
+            "help": "release: PGO and LTO, the default with GCC; quick: neither, in a tenth of the time",
         },
     ),
     (

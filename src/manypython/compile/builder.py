@@ -25,6 +25,7 @@ from manypython.compile.sources import FetchedSource
 from manypython.compile.toolchains.base import QUICK, Profile, Toolchain
 from manypython.model.errors import BuildError, OutputError, RecipeError, reason
 from manypython.model.tree import NEUTRAL_PREFIX
+from manypython.recipes.catalogue import shared_modules
 from manypython.recipes.model import Recipe
 from manypython.run import Run
 
@@ -76,6 +77,8 @@ def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[CacheEntry], setu
     facts = {key: value for key, value in asdict(recipe).items() if key not in ("source", "watch")}
     if not recipe.patches:
         del facts["patches"]
+    trained = ("training",) if setup.profile_of(recipe).pgo else ()
+    parts = ("every build", recipe.build, *trained)
     inputs = {
         "recipe": {key: str(value) for key, value in sorted(facts.items())},
         "source": sha256,
@@ -83,8 +86,10 @@ def key_of(recipe: Recipe, sha256: str, dependencies: Iterable[CacheEntry], setu
         "toolchain": setup.toolchain.identity,
         "profile": setup.profile_of(recipe).name,
         "epoch": setup.epoch,
-        "revisions": [steps.REVISIONS[name] for name in ("every build", recipe.build)],
+        "revisions": [steps.REVISIONS[name] for name in parts],
     }
+    if recipe.build == "cpython":
+        inputs["shared"] = shared_modules()
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Collection
+from fnmatch import fnmatch
 from pathlib import Path
 
+from manypython.compile import training
 from manypython.compile.steps import Workshop
 from manypython.model.errors import BuildError
 from manypython.model.tree import NEUTRAL_PREFIX, Tree
-from manypython.recipes.catalogue import required_modules
+from manypython.recipes.catalogue import required_modules, shared_modules
 from manypython.recipes.cross import expected_differences
 
 _CONTEXT_LINES = 12
-_TRAINED = "Python/ceval.c"
-"""The file whose training matters most: the interpreter's loop."""
 
 
 def build(shop: Workshop) -> None:
@@ -30,31 +31,38 @@ def build(shop: Workshop) -> None:
             nothing was trained in a release build.
     """
     settings, profile = _settings(shop), shop.profile
+    _place_modules(shop)
     shop.run(
         "./configure",
         f"--prefix={NEUTRAL_PREFIX}",
         f"--with-openssl={shop.dependencies}",
         *shop.recipe.arguments,
         *((f"--with-build-python={Tree.open(shop.native).executable}",) if shop.native else ()),
-        *(("--enable-optimizations",) if profile.pgo else ()),
-        *(("--with-lto",) if profile.lto else ()),
         env=settings,
     )
-    # a test that fails under the training is no reason to throw the training away; whether
-    # there was one is looked at afterwards
-    task = ("PROFILE_TASK=-m test --pgo --timeout=600 || true",) if profile.pgo else ()
-    # position-independent, so that the same objects make the interpreter and libpython
-    shop.run("make", f"-j{shop.jobs}", "CFLAGSFORSHARED=-fPIC", *task, env=settings)
+    # GNU make reads it in the place of the Makefile, which is installed as it is
+    added = f"{training.LOOP}.o: CFLAGS_NODIST += {' '.join(shop.toolchain.loop)}"
+    (shop.source / "GNUmakefile").write_text(f"include Makefile\n{added}\n", encoding="utf-8")
+    flags: tuple[str, ...] = (f"-flto={shop.jobs}",) if profile.lto else ()
+    done: tuple[str, ...] = ()
     if profile.pgo:
-        _insist_trained(shop)
+        _make(shop, settings, training.INSTRUMENTED)
+        training.train(shop, settings)
+        done = training.forget_objects(shop)
+        flags += training.TRAINED
+    settings = _make(shop, settings, flags, done)
+    if profile.pgo:
+        training.insist_trained(shop)
     if profile.lto:
-        _insist_optimised(shop)
+        training.insist_optimised(shop)
     shop.run(
         "make",
+        *done,
         "install",
         f"DESTDIR={shop.destination}",
         # bytecode is compiled later, hash-based and from the final text
         "COMPILEALL_OPTS=-r 0 -q",
+        *_variables(shop),
         env=settings,
     )
     _libpython(shop, settings)
@@ -62,6 +70,51 @@ def build(shop: Workshop) -> None:
     if shop.native:
         _take_pip(shop, shop.native)
         _check_answers(shop, shop.native)
+
+
+def _make(
+    shop: Workshop, settings: dict[str, str], flags: tuple[str, ...], done: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """Compile everything with some more flags; returns the variables that make was given.
+
+    Position-independent, so that the same objects make the interpreter and libpython; where they are
+    optimised across files, GCC drops that again when it links a program.
+    """
+    given = {**settings, "CFLAGS_NODIST": " ".join(flags), "LDFLAGS_NODIST": " ".join(flags)}
+    shop.run("make", f"-j{shop.jobs}", *done, "build_all", *_variables(shop), env=given)
+    return given
+
+
+def _variables(shop: Workshop) -> tuple[str, ...]:
+    """Variables that make is given as arguments: they count more than the Makefile and leave it alone."""
+    program = " ".join(("-Xlinker -export-dynamic", *shop.toolchain.program))
+    return ("CFLAGSFORSHARED=-fPIC", f"LINKFORSHARED={program}")
+
+
+def _place_modules(shop: Workshop) -> None:
+    """Let every module that needs no library of its own be built into the interpreter.
+
+    ``Setup.stdlib`` has a line for each, and a mark ``*shared*`` after which each is a file of its own.
+    """
+    path = shop.source / "Modules/Setup.stdlib.in"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(place_modules(text, shared_modules()), encoding="utf-8")
+
+
+def place_modules(setup: str, shared: Collection[str]) -> str:
+    """``Setup.stdlib.in`` with the lines of some modules after a mark for shared ones.
+
+    Args:
+        setup: its text.
+        shared: patterns of names.
+    """
+    built_in: list[str] = []
+    apart: list[str] = []
+    for line in setup.splitlines():
+        name = re.match(r"@MODULE_\w+_TRUE@(\w+) ", line)
+        is_shared = name is not None and any(fnmatch(name[1], pattern) for pattern in shared)
+        (apart if is_shared else built_in).append(line)
+    return "\n".join((*built_in, "*shared*", *apart, ""))
 
 
 def _settings(shop: Workshop) -> dict[str, str]:
@@ -83,6 +136,7 @@ def _settings(shop: Workshop) -> dict[str, str]:
         "PANEL_LIBS": "-lpanelw -lncursesw",
         # tkinter comes with its own recipes; the host's Tk is never to be found
         "py_cv_module__tkinter": "n/a",
+        "MODULE_BUILDTYPE": "static",
         # its path goes into the Makefile, so it must not depend on what this machine has
         "LLVM_PROFDATA": "/bin/false",
     }  # fmt: skip
@@ -105,47 +159,6 @@ def _libpython(shop: Workshop, settings: dict[str, str]) -> None:
     shop.run("make", name, f"INSTSONAME={name}.1.0", "CFLAGSFORSHARED=-fPIC", env=settings)
     shutil.copy2(shop.source / f"{name}.1.0", prefix / "lib")
     (prefix / "lib" / name).symlink_to(f"{name}.1.0")
-
-
-def _insist_trained(shop: Workshop) -> None:
-    """Insist that profiles were written and read.
-
-    configure chooses the flags by the basename of ``$CC``; with a wrong one they are empty,
-    the training runs, make succeeds, and the training has no effect.
-    """
-    profile = (shop.source / _TRAINED).with_suffix(shop.toolchain.training)
-    makefile = (shop.source / "Makefile").read_text(encoding="utf-8")
-    flags = re.search(r"^PGO_PROF_USE_FLAG=[ \t]*(\S+)", makefile, re.MULTILINE)
-    command = _compile_command(shop)
-    _insist(
-        shop,
-        {
-            f"no profile {profile.name} was written": not (profile.is_file() and profile.stat().st_size),
-            "the Makefile has no PGO_PROF_USE_FLAG": flags is None,
-            f"{_TRAINED} was not compiled with its profile": not (flags and flags[1] in command),
-        },
-    )
-
-
-def _insist_optimised(shop: Workshop) -> None:
-    """Insist that files were compiled for link-time optimisation."""
-    _insist(shop, {f"{_TRAINED} was not compiled for LTO": "-flto" not in _compile_command(shop)})
-
-
-def _compile_command(shop: Workshop) -> str:
-    """The last command that compiled the file whose training matters most; empty where none did."""
-    lines = shop.log.read_text(errors="replace").splitlines()
-    return next((line for line in reversed(lines) if line.endswith(_TRAINED) and " -c " in line), "")
-
-
-def _insist(shop: Workshop, facts: dict[str, bool]) -> None:
-    if wrong := [fact for fact, holds in facts.items() if holds]:
-        raise BuildError(
-            f"building {shop.recipe.title}: the {shop.profile.name} profile had no effect: "
-            + "; ".join(wrong),
-            remedy="see what the log says about the training (`-m test --pgo`)",
-            log=shop.log,
-        )
 
 
 def _take_pip(shop: Workshop, native: Path) -> None:

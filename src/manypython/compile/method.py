@@ -6,8 +6,9 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from manypython.compile.toolchains.base import QUICK, Compiler, Profile
-from manypython.compile.toolchains.gcc import host_glibc
+from manypython import host_tools
+from manypython.compile.toolchains.base import QUICK, RELEASE, Compiler, Profile
+from manypython.compile.toolchains.gcc import HostGcc, host_glibc
 from manypython.compile.toolchains.zig import Zig
 from manypython.model.errors import UsageError
 from manypython.model.target import DEFAULT_TARGET, LibcFamily, Target, native_architecture
@@ -19,6 +20,25 @@ class Method:
 
     compiler: Compiler = field(default_factory=Zig)
     profile: Profile = QUICK
+
+
+def usual(target: Target | None, profile: Profile | None, *, install: bool) -> Method:
+    """How a CPython is built where no compiler was named: trained where that can be done.
+
+    Args:
+        target: what it must run on; None: the lowest there is.
+        profile: the one asked for; None: the best.
+        install: whether a compiler that is missing may be installed.
+    """
+    native = target is None or target.architecture is native_architecture()
+    if profile == QUICK or (profile is None and not (native and _has_gcc(install=install))):
+        return Method()
+    return Method(HostGcc(), profile or RELEASE)
+
+
+def _has_gcc(*, install: bool) -> bool:
+    """Whether there is a GCC on this machine, or soon will be."""
+    return not host_tools.missing(("gcc",)) or (install and host_tools.installable("gcc"))
 
 
 def buildable(target: Target | None, method: Method, policies: Collection[str]) -> Target:
@@ -40,7 +60,7 @@ def buildable(target: Target | None, method: Method, policies: Collection[str]) 
     if (method.profile.pgo and not compiler.pgo) or (method.profile.lto and not compiler.lto):
         raise UsageError(
             f"{compiler.title} has no profile runtime, so it cannot make a {method.profile.name} build",
-            remedy="add --in manylinux_2_28 (or another image), or --toolchain gcc",
+            remedy="leave out --toolchain zig (this machine's GCC trains), or add --in manylinux_2_28",
         )
     if lowest.libc is not LibcFamily.GLIBC or lowest.floor > here.floor:
         raise UsageError(
@@ -52,7 +72,9 @@ def buildable(target: Target | None, method: Method, policies: Collection[str]) 
         raise UsageError(
             f"{goal} cannot be made yet", remedy="give a target without a level or linkage of its own"
         )
-    possible = goal.platform_tag in policies if compiler.crosses else goal.runs_here
+    possible = (goal.runs_here or compiler.crosses) and (
+        goal.platform_tag in policies or not compiler.promises
+    )
     if goal.libc is not lowest.libc or not possible:
         raise UsageError(
             f"{goal} cannot be built on this machine",

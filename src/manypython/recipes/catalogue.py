@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import resources
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -105,9 +106,17 @@ def with_patches(recipe: Recipe, patches: Iterable[Patch]) -> Recipe:
 
 def required_modules(python: Version) -> frozenset[str]:
     """Names of the extension modules a CPython of this version must have (``extensions.toml``)."""
-    text = resources.files("manypython.recipes").joinpath("extensions.toml").read_text()
     names: set[str] = set()
-    for group in tomllib.loads(text)["modules"]:
+    for group in _extensions()["modules"]:
         if SpecifierSet(group["pythons"], prereleases=True).contains(python):
             names.update(group["names"])
     return frozenset(names)
+
+
+def shared_modules() -> tuple[str, ...]:
+    """Patterns of the extension modules that are files of their own; the others are built in."""
+    return tuple(_extensions()["shared"])
+
+
+def _extensions() -> dict[str, Any]:
+    return tomllib.loads(resources.files("manypython.recipes").joinpath("extensions.toml").read_text())

@@ -53,7 +53,7 @@ def prepare(  # noqa: PLR0913  (what is to be tried, where, and what reports it)
     if "bwrap" in programs and (why := surroundings.works()):
         raise HostToolError(
             f"no foreign root can be entered on this machine: {why}",
-            remedy="run it where user namespaces are allowed (not in a chroot), or without --root and --tests",
+            remedy="go where user namespaces are allowed (no chroot), or leave out --root and --tests",
         )
     lacking = {tool.program for tool in host_tools.missing(OPTIONAL)}
     if lacking and install and os.geteuid() == 0:

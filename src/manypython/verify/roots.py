@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import sys
-import tarfile
-import tempfile
-import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import metadata, util
 from pathlib import Path
-from typing import IO
 
 from filelock import FileLock
 
 from manypython import files, host_tools, process
 from manypython.compile import debian
+from manypython.compile.toolchains import sysroot
 from manypython.model.errors import HostToolError, OutputError, UsageError, reason
 from manypython.model.target import Architecture
 from manypython.progress import Reporter, Step
@@ -147,7 +141,7 @@ def _lay(root: Root, architecture: Architecture, step: Step, scratch: Path) -> N
         debootstrap(root.suite, architecture, ("netbase",), scratch, step)
         (scratch / "etc/hosts").write_text(HOSTS)  # debootstrap leaves it to an installer
     else:
-        _sysroot(architecture, scratch)
+        _lay_sysroot(architecture, scratch)
 
 
 def debootstrap(
@@ -182,65 +176,15 @@ def debootstrap(
     shutil.rmtree(folder / "var/cache/apt/archives", ignore_errors=True)
 
 
-def _sysroot(architecture: Architecture, scratch: Path) -> None:
-    """The ``lib`` folder of a real glibc 2.17, from the ``ppbt`` package."""
-    spec = util.find_spec("ppbt")
-    if spec is None or spec.origin is None:
-        raise HostToolError(
-            "a real glibc 2.17 to test on is missing: Python package ppbt is not installed",
-            remedy="pip install 'manypython[build]'",
-        )
-    place = Path(spec.origin).parent / "_toolchain" / f"{architecture}-linux-gnu.tar.xz"
-    with contextlib.ExitStack() as stack:
-        if place.is_file():
-            archive: IO[bytes] = stack.enter_context(place.open("rb"))
-        else:
-            archive = stack.enter_context(_of_another_machine(place, architecture))
-        tar = stack.enter_context(tarfile.open(fileobj=archive))
+def _lay_sysroot(architecture: Architecture, scratch: Path) -> None:
+    """The ``lib`` folder of a real glibc 2.17."""
+    with sysroot.opened(architecture) as tar:
         for member in tar:
             _, mark, name = member.name.partition(_MARK)
             if mark and "/" not in name and ".so" in name:
-                _extract(tar, member, scratch / name)
+                sysroot.extract(tar, member, scratch / name)
     if not (scratch / "ld-2.17.so").is_file():
-        raise HostToolError(f"{place}: holds no ld-2.17.so")
-
-
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    """Write a file or a link of an archive so that any user can run it.
-
-    Not by ``TarFile.extract``, whose ``filter`` Python 3.11.2 does not know and 3.12 warns without.
-    """
-    if member.issym():
-        path.symlink_to(member.linkname)
-    elif (content := tar.extractfile(member)) is not None:
-        with content, path.open("wb") as file:
-            shutil.copyfileobj(content, file)
-        path.chmod(0o755)
-
-
-@contextlib.contextmanager
-def _of_another_machine(place: Path, architecture: Architecture) -> Iterator[IO[bytes]]:
-    """A file of the ``ppbt`` that pip would install on another machine."""
-    version = metadata.version("ppbt")
-    with tempfile.TemporaryDirectory() as scratch:
-        words = (
-            "--no-deps",
-            "--only-binary=:all:",
-            f"--platform=manylinux_2_17_{architecture}",
-            "-d",
-            scratch,
-        )
-        try:
-            process.run((sys.executable, "-m", "pip", "download", "-q", f"ppbt=={version}", *words))
-        except process.ProgramError as error:
-            raise HostToolError(
-                f"there is no glibc 2.17 for {architecture}: pip cannot download ppbt {version} for it:\n"
-                f"{error.result.output}",
-                remedy="see that the package index can be reached",
-            ) from None
-        wheel = next(Path(scratch).glob("*.whl"))
-        with zipfile.ZipFile(wheel) as file, file.open(f"ppbt/_toolchain/{place.name}") as archive:
-            yield archive
+        raise HostToolError(f"{sysroot.PACKAGE} holds no ld-2.17.so")
 
 
 def disk_bytes(folder: Path) -> int:

@@ -15,7 +15,7 @@ from types import ModuleType
 
 import pytest
 
-from manypython.compile import builder, cpython, steps
+from manypython.compile import builder, cpython, steps, training, workload
 
 RECORD = Path(__file__).with_name("revisions.json")
 Part = Callable[..., object] | ModuleType | type
@@ -30,6 +30,7 @@ PARTS: dict[str, tuple[Part, ...]] = {
         builder.unpack_source,
     ),
     "cpython": (cpython,),
+    "training": (training, workload),
     **{name: (step,) for name, step in steps.STEPS.items()},
 }
 
@@ -46,7 +47,7 @@ def now() -> dict[str, dict[str, int | str]]:
 
 
 def test_every_step_has_a_revision() -> None:
-    assert steps.REVISIONS.keys() == PARTS.keys() == {"every build", "cpython", *steps.STEPS}
+    assert steps.REVISIONS.keys() == PARTS.keys() == {"every build", "cpython", "training", *steps.STEPS}
 
 
 @pytest.mark.parametrize("name", PARTS)

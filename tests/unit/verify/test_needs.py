@@ -78,7 +78,11 @@ def test_a_root_that_was_asked_for_where_no_sandbox_works_is_an_error_too(
     """Bubblewrap is there, and a chroot forbids it to do anything: said before, not by 17 failed checks."""
     monkeypatch.setattr(host_tools, "_works", lambda _: True)
     monkeypatch.setattr(surroundings, "works", lambda: "bubblewrap does not work here: no permissions")
-    with pytest.raises(HostToolError, match="no foreign root can be entered on this machine: bubblewrap does not"):
+    with pytest.raises(
+        HostToolError, match="no foreign root can be entered on this machine: bubblewrap does not"
+    ):
         prepare("glibc-2.17")
     (line,) = prepare()
-    assert line.startswith("will not be tried as a root of its own, only by its loader: glibc 2.17 (bubblewrap")
+    assert line.startswith(
+        "will not be tried as a root of its own, only by its loader: glibc 2.17 (bubblewrap"
+    )

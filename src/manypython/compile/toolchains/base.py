@@ -50,13 +50,15 @@ class Toolchain:
     """Flags that even the test programs of configure scripts need."""
     cflags: tuple[str, ...]
     ldflags: tuple[str, ...]
+    program: tuple[str, ...] = ()
+    """Flags that link a program, and no library."""
+    loop: tuple[str, ...] = ()
+    """Flags for the one file with the interpreter's loop."""
     environment: tuple[tuple[str, str], ...] = ()
     container: Container | None = None
     """Where its programs run; None: on this machine."""
     headers: str = ""
     """Digest of the source text that it adds to what it compiles."""
-    training: str = ""
-    """Suffix of the files that a training leaves beside the objects."""
     folders: tuple[str, ...] = ()
     """Its own folders, which its output may name. No part of its identity."""
     native: Toolchain | None = None
@@ -67,7 +69,7 @@ class Toolchain:
         """The compiler in a build's digest; no path of this machine is in it."""
         return (
             f"{self.name} {self.version} {self.place} {self.target} "
-            f"{self.needed} {self.cflags} {self.ldflags}{self.headers}"
+            f"{self.needed} {self.cflags} {self.ldflags}{self.program or ''}{self.loop or ''}{self.headers}"
         )
 
     @property
