@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from manypython import host_tools
 from manypython.compile.toolchains.base import QUICK, RELEASE, Compiler, Profile
-from manypython.compile.toolchains.gcc import HostGcc, host_glibc
+from manypython.compile.toolchains.gcc import COMPILERS, HostGcc, host_glibc
 from manypython.compile.toolchains.zig import Zig
 from manypython.model.errors import UsageError
 from manypython.model.target import DEFAULT_TARGET, LibcFamily, Target, native_architecture
@@ -38,7 +38,7 @@ def usual(target: Target | None, profile: Profile | None, *, install: bool) -> M
 
 def _has_gcc(*, install: bool) -> bool:
     """Whether there is a GCC on this machine, or soon will be."""
-    return not host_tools.missing(("gcc",)) or (install and host_tools.installable("gcc"))
+    return not host_tools.missing(COMPILERS) or (install and host_tools.installable(*COMPILERS))
 
 
 def buildable(target: Target | None, method: Method, policies: Collection[str]) -> Target:

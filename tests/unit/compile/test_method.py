@@ -95,6 +95,6 @@ def test_without_a_word_it_is_trained_where_that_can_be_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(host_tools, "_works", lambda _: gcc)
-    monkeypatch.setattr(host_tools, "installable", lambda _: True)
+    monkeypatch.setattr(host_tools, "installable", lambda *_: True)
     chosen = usual(Target.parse(target) if target else None, profile, install=install)
     assert f"{chosen.compiler.name} {chosen.profile.name}" == expected

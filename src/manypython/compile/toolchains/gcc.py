@@ -32,11 +32,6 @@ exec "$(dirname "$0")/driver" --sysroot={root} -static-libgcc "$@"
 """The driver's name must be ``gcc`` alone: configure scripts look at it. A ``libgcc_s.so.1`` it has not."""
 
 
-_CXX = b"""\
-#!/bin/sh
-exec gcc "$@"
-"""
-"""Nothing that is built is C++, but a configure script may insist that there is a compiler for it."""
 _ADDED = """\
 /* manypython: what GCC's own libraries want of a C library newer than 2.17 */
 #include <stdlib.h>
@@ -61,6 +56,7 @@ _NO_MARKS: dict[Architecture, tuple[str, ...]] = {
     Architecture.AARCH64: ("-mbranch-protection=none",),
 }
 """Ubuntu's GCC marks each place that may be jumped to, for C libraries that look; 2.17 does not."""
+COMPILERS = ("gcc", "g++")
 _NEEDY = ("libgcov.a", "libgcc_eh.a")
 
 
@@ -81,8 +77,8 @@ class HostGcc(_Gcc):
         return Target(native, LibcFamily.GLIBC, LibcFamily.GLIBC.usual_floor)
 
     def host_tools(self, programs: Collection[str]) -> frozenset[str]:
-        """The compiler as well."""
-        return frozenset((*programs, "gcc"))
+        """The compilers as well: nothing is C++, but configure scripts insist on one."""
+        return frozenset((*programs, *COMPILERS))
 
     @contextmanager
     def toolchain(
@@ -90,7 +86,7 @@ class HostGcc(_Gcc):
     ) -> Iterator[Toolchain]:
         """GCC as it is installed; with a C library of 2012 but where this machine's own is the target."""
         if target.floor == host_glibc():
-            yield native_gcc(target, cache)
+            yield native_gcc(target)
         else:
             yield host_gcc(target, sysroot.create(target.architecture, cache, reporter), cache)
 
@@ -168,7 +164,7 @@ def host_gcc(target: Target, root: Path, cache: Path) -> Toolchain:
         Path("libexec", own): Path(_asked(program, "-print-prog-name=cc1")).resolve().parent,
     }
     script = _SCRIPT.format(root=shlex.quote(str(root)))
-    facts = (str(real), real.stat().st_mtime_ns, script, _CXX, _ADDED, places)
+    facts = (str(real), real.stat().st_mtime_ns, script, _ADDED, places)
     digest = hashlib.sha256(repr(facts).encode()).hexdigest()
     folder = cache / "toolchains" / f"gcc-{version}-{target.architecture}-{digest[:12]}"
     with FileLock(folder.with_name(f"{folder.name}.lock")):
@@ -187,16 +183,13 @@ def host_gcc(target: Target, root: Path, cache: Path) -> Toolchain:
     )
 
 
-def native_gcc(target: Target, cache: Path) -> Toolchain:
+def native_gcc(target: Target) -> Toolchain:
     """GCC of this machine with the C library of this machine.
 
     Raises:
         HostToolError: it does not run.
     """
-    folder = cache / "toolchains/gcc-of-this-machine"
-    if not (folder / "g++").exists():
-        write_bytes(folder / "g++", _CXX, 0o755)
-    return _gcc(target, _asked("gcc", "-dumpfullversion"), _system(), path=f"{folder}:{STANDARD_PATH}")
+    return _gcc(target, _asked("gcc", "-dumpfullversion"), _system(), path=STANDARD_PATH)
 
 
 def _system() -> str:
@@ -210,7 +203,6 @@ def _move(driver: Path, places: dict[Path, Path], folder: Path, script: str) -> 
     (folder / "bin").mkdir(parents=True)
     shutil.copy2(driver, folder / "bin/driver")
     write_bytes(folder / "bin/gcc", script.encode(), 0o755)
-    write_bytes(folder / "bin/g++", _CXX, 0o755)
     for place, origin in places.items():
         (folder / place).mkdir(parents=True, exist_ok=True)
         for path in origin.iterdir():
