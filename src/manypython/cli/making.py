@@ -80,7 +80,7 @@ def _say_method(method: Method, reporter: Reporter) -> None:
     if method.profile.pgo:
         reporter.note(
             f"compiled by {method.compiler.title}, trained and compiled again ({method.profile.name}); "
-            "--profile quick is made in a tenth of the time and is slower"
+            "--profile quick is made in a third of the time and is slower"
         )
     else:
         reporter.note(
