@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from filelock import FileLock
 
 from manypython.model.errors import OutputError, reason
 
@@ -58,6 +60,30 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         scratch.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def cache_once(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """A folder of the cache, filled unless it is there: whole or not at all, and once where two want it.
+
+    Args:
+        folder: its place in the cache.
+        fill: fills an empty folder.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f"{folder.name}.lock")):
+            if not folder.is_dir():
+                with whole_folder(folder) as scratch:
+                    fill(scratch)
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename or folder}: cannot be written: {reason(error)}",
+            remedy="free some room or name another folder with --cache-dir",
+        ) from None
+    return folder
 
 
 def remove_folder(folder: Path) -> bool:

@@ -62,7 +62,7 @@ def insist_trained(shop: Workshop) -> None:
         BuildError: it was not.
     """
     counts = shop.source / f"{LOOP}{_SUFFIX}"
-    insist(
+    _insist(
         shop,
         {
             f"no profile {counts.name} was written": not (counts.is_file() and counts.stat().st_size),
@@ -77,7 +77,7 @@ def insist_optimised(shop: Workshop) -> None:
     Raises:
         BuildError: they were not.
     """
-    insist(shop, {f"{LOOP}.c was not compiled for LTO": "-flto" not in _compile_command(shop)})
+    _insist(shop, {f"{LOOP}.c was not compiled for LTO": "-flto" not in _compile_command(shop)})
 
 
 def _compile_command(shop: Workshop) -> str:
@@ -86,7 +86,7 @@ def _compile_command(shop: Workshop) -> str:
     return next((line for line in reversed(lines) if line.endswith(f"{LOOP}.c") and " -c " in line), "")
 
 
-def insist(shop: Workshop, facts: dict[str, bool]) -> None:
+def _insist(shop: Workshop, facts: dict[str, bool]) -> None:
     """Refuse a build of which something wrong holds."""
     if wrong := [fact for fact, holds in facts.items() if holds]:
         raise BuildError(

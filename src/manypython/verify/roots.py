@@ -13,7 +13,7 @@ from filelock import FileLock
 from manypython import files, host_tools, process
 from manypython.compile import debian
 from manypython.compile.toolchains import sysroot
-from manypython.model.errors import HostToolError, OutputError, UsageError, reason
+from manypython.model.errors import HostToolError, UsageError
 from manypython.model.target import Architecture
 from manypython.progress import Reporter, Step
 from manypython.verify import emulation
@@ -92,23 +92,17 @@ def create(
         OutputError: the cache cannot be written.
     """
     folder = place(root, architecture, cache)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
-            if not folder.is_dir():
-                if root.suite:
-                    if os.geteuid() != 0:
-                        raise only_root(root)
-                    host_tools.require(("debootstrap",), install=install, reporter=reporter)
-                    emulation.require(architecture, install=install, reporter=reporter)
-                with reporter.step(f"make root {folder.name}") as step, files.whole_folder(folder) as scratch:
-                    _lay(root, architecture, step, scratch)
-    except OSError as error:
-        raise OutputError(
-            f"{error.filename or folder}: cannot be written: {reason(error)}",
-            remedy="free some room or name another folder with --cache-dir",
-        ) from None
-    return folder
+
+    def fill(scratch: Path) -> None:
+        if root.suite:
+            if os.geteuid() != 0:
+                raise only_root(root)
+            host_tools.require(("debootstrap",), install=install, reporter=reporter)
+            emulation.require(architecture, install=install, reporter=reporter)
+        with reporter.step(f"make root {folder.name}") as step:
+            _lay(root, architecture, step, scratch)
+
+    return files.cache_once(folder, fill)
 
 
 def only_root(root: Root) -> HostToolError:

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock
-
 from manypython import files, host_tools, process
 from manypython.compile import container
 from manypython.compile.engine import Container, Engine, Inside
@@ -167,10 +165,7 @@ def host_gcc(target: Target, root: Path, cache: Path) -> Toolchain:
     facts = (str(real), real.stat().st_mtime_ns, script, _ADDED, places)
     digest = hashlib.sha256(repr(facts).encode()).hexdigest()
     folder = cache / "toolchains" / f"gcc-{version}-{target.architecture}-{digest[:12]}"
-    with FileLock(folder.with_name(f"{folder.name}.lock")):
-        if not folder.is_dir():
-            with files.whole_folder(folder) as scratch:
-                _move(real, places, scratch, script)
+    files.cache_once(folder, lambda scratch: _move(real, places, scratch, script))
     crt = Path(_asked(str(folder / "bin/gcc"), "-print-file-name=crt1.o"))
     if not crt.resolve().is_relative_to(root.resolve()):
         raise HostToolError(

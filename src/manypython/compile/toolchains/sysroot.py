@@ -13,10 +13,8 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import IO
 
-from filelock import FileLock
-
 from manypython import files, process
-from manypython.model.errors import HostToolError, OutputError, reason
+from manypython.model.errors import HostToolError
 from manypython.model.target import Architecture
 from manypython.progress import Reporter
 
@@ -54,18 +52,12 @@ def create(architecture: Architecture, cache: Path, reporter: Reporter) -> Path:
         OutputError: the cache cannot be written.
     """
     folder = place(architecture, cache)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
-            if not folder.is_dir():
-                with reporter.step("unpack sysroot", folder.name), files.whole_folder(folder) as scratch:
-                    _lay(architecture, scratch)
-    except OSError as error:
-        raise OutputError(
-            f"{error.filename or folder}: cannot be written: {reason(error)}",
-            remedy="free some room or name another folder with --cache-dir",
-        ) from None
-    return folder
+
+    def fill(scratch: Path) -> None:
+        with reporter.step("unpack sysroot", folder.name):
+            _lay(architecture, scratch)
+
+    return files.cache_once(folder, fill)
 
 
 def _lay(architecture: Architecture, scratch: Path) -> None:
