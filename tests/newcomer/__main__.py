@@ -2,7 +2,8 @@
 
 Each row is a bare Debian, a user and a way in (``rows.py``). It gets a clone of this checkout as it
 stands, a copy of the cache folder unless it is to be cold, and what of this machine's settings it takes to reach
-an index (``machine.py``). Then the README is done, as it stands there (``readme.py``).
+an index (``machine.py``). Then the README is done, as it stands there (``readme.py``), and what a row compiled is
+kept for the rows after it: a system's compiler is part of each build's key.
 """
 
 from __future__ import annotations
@@ -99,6 +100,16 @@ def _clone(place: Path) -> None:
     _do(*git, f"--work-tree={place}", "reset", "--quiet", "--hard")
 
 
+def _keep(row: Row, root: Path) -> None:
+    """Move what a row built into this machine's cache folder; each is whole from the moment it is there."""
+    (_CACHE / "builds").mkdir(exist_ok=True)
+    for path in Path(f"{root}{row.home}/.cache/manypython").glob("builds/*"):
+        place = _CACHE / "builds" / path.name
+        if not place.exists():
+            _do("chown", "--recursive", "root:", path)
+            path.rename(place)
+
+
 def _do(*words: str | Path, cwd: Path | None = None) -> None:
     subprocess.run(words, check=True, cwd=cwd)
 
@@ -138,7 +149,11 @@ def _try(row: Row, logs: Path, *, unit: bool) -> str:
     try:
         root = scratch / "root"
         _lay(row, root)
-        _follow(Entered(row, root, log), unit=unit)
+        try:
+            _follow(Entered(row, root, log), unit=unit)
+        finally:
+            if not row.cold:
+                _keep(row, root)
     except (RowError, ManypythonError, subprocess.CalledProcessError) as error:
         return f"{error} (see {log})"
     finally:
