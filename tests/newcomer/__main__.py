@@ -32,7 +32,7 @@ from manypython.model.errors import ManypythonError
 _CACHE = Path(os.environ.get("MANYPYTHON_CACHE_DIR") or Path(cache_home(), "manypython"))
 _ENTER = Path(__file__).with_name("enter.sh")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_WARM = ("builds/*", "sources/*/[!.]*", "roots/glibc-*")
+_WARM = ("builds/[!.]*", "sources/*/[!.]*", "roots/glibc-*")
 """What is whole from the moment it is there, though others build at this moment."""
 _ADVICE = re.compile(r"\brun: (apt-get .+?)(?:   \(|, or |$)", re.MULTILINE)
 
@@ -103,7 +103,7 @@ def _clone(place: Path) -> None:
 def _keep(row: Row, root: Path) -> None:
     """Move what a row built into this machine's cache folder; each is whole from the moment it is there."""
     (_CACHE / "builds").mkdir(exist_ok=True)
-    for path in Path(f"{root}{row.home}/.cache/manypython").glob("builds/*"):
+    for path in Path(f"{root}{row.home}/.cache/manypython").glob("builds/[!.]*"):
         place = _CACHE / "builds" / path.name
         if not place.exists():
             _do("chown", "--recursive", "root:", path)
