@@ -9,7 +9,7 @@ from foreign import CACHE, host_packages
 from packaging.version import Version
 
 from manypython.compile.toolchains.gcc import HostGcc
-from manypython.elf.reading import undefined_symbols
+from manypython.elf.reading import dynamic_symbols
 from manypython.model.target import DEFAULT_TARGET
 from manypython.progress import Silent
 
@@ -57,7 +57,7 @@ def test_what_it_makes_needs_the_c_library_of_2012_and_runs_here(tmp_path: Path)
             said = subprocess.run((output,), env=environment, capture_output=True, text=True, check=True)
             assert said.stdout == "144 1.414\n"
             versions = {
-                symbol.version for symbol in undefined_symbols(output) if symbol.version.startswith("GLIBC_")
+                symbol.version for symbol in dynamic_symbols(output) if symbol.version.startswith("GLIBC_")
             }
             assert versions, "it is linked to a C library"
             assert max(Version(version.removeprefix("GLIBC_")) for version in versions) <= Version("2.17")

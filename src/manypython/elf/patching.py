@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -17,6 +18,7 @@ def patch(
     soname: str | None = None,
     needed: Iterable[tuple[str, str]] = (),
     rpath: str | None = None,
+    symbols: Mapping[str, str] | None = None,
 ) -> None:
     """Patch one ELF file with one call of patchelf.
 
@@ -25,6 +27,7 @@ def patch(
         soname: new ``DT_SONAME``.
         needed: pairs of old and new ``DT_NEEDED``.
         rpath: new ``DT_RPATH``; empty removes what is there.
+        symbols: new names for entries of ``.dynsym``.
 
     Raises:
         HostToolError: patchelf is not there or failed.
@@ -36,12 +39,17 @@ def patch(
         words += ["--force-rpath", "--set-rpath", rpath]  # DT_RPATH: DT_RUNPATH yields to LD_LIBRARY_PATH
     elif rpath is not None:
         words.append("--remove-rpath")
-    if not words:
-        return
-    try:
-        process.run((patchelf(), *words, path))
-    except process.ProgramError as error:
-        raise HostToolError(f"{path}: patchelf failed: {error.result.output.strip()}") from None
+    with tempfile.NamedTemporaryFile("w", suffix=".names", encoding="utf-8") as names:
+        if symbols:
+            names.writelines(f"{old} {new}\n" for old, new in symbols.items())
+            names.flush()
+            words += ["--rename-dynamic-symbols", names.name]
+        if not words:
+            return
+        try:
+            process.run((patchelf(), *words, path))
+        except process.ProgramError as error:
+            raise HostToolError(f"{path}: patchelf failed: {error.result.output.strip()}") from None
 
 
 @functools.cache

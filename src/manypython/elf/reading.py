@@ -55,11 +55,24 @@ class ElfFile(Linkage):
 
 @dataclass(frozen=True)
 class Symbol:
-    """An undefined symbol with its version."""
+    """An entry of a file's ``.dynsym`` that other files see, or that it asks them for."""
 
     name: str
-    version: str
-    library: str
+    defined: bool
+    unique: bool = False
+    """Whether there is only one in the process (``STB_GNU_UNIQUE``)."""
+    function: bool = True
+    """Whether it is code, not data."""
+    version: str = ""
+    """Of an undefined one: the version it asks for."""
+    library: str = ""
+    """Of an undefined one: whose version that is."""
+
+
+LINKER_SYMBOLS = frozenset(
+    ("_init", "_fini", "_start", "_edata", "_end", "__bss_start", "data_start", "__data_start")
+)
+"""What linkers define in every file."""
 
 
 def is_elf(path: Path) -> bool:
@@ -189,31 +202,33 @@ def system_folders(libc: LibcFamily) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(paths["env"]), tuple(paths["conf"])
 
 
-def undefined_symbols(path: Path) -> tuple[Symbol, ...]:
-    """Every undefined symbol of a file that asks for a version.
+def dynamic_symbols(path: Path) -> tuple[Symbol, ...]:
+    """The global symbols of a file: what it offers, and what it asks for. Names of versions are left out.
 
     Raises:
         AuditError: the file is broken.
     """
     with elf_file(path) as elf:
         needs: dict[int, tuple[str, str]] = {}
-        table, versions = None, None
+        table, versions, nothing = None, None, ("", "")
         for section in elf.iter_sections():
             if isinstance(section, GNUVerNeedSection):
                 for need, entries in section.iter_versions():
-                    needs.update({entry["vna_other"]: (need.name, entry.name) for entry in entries})
+                    needs.update({entry["vna_other"]: (entry.name, need.name) for entry in entries})
             elif isinstance(section, GNUVerSymSection):
                 versions = section
             elif isinstance(section, SymbolTableSection) and section.name == ".dynsym":
                 table = section
-        if table is None or versions is None:
-            return ()
         symbols = []
-        for index, symbol in enumerate(table.iter_symbols()):
-            number = versions.get_symbol(index)["ndx"]
-            if symbol["st_shndx"] == "SHN_UNDEF" and number in needs:
-                library, version = needs[number]
-                symbols.append(Symbol(symbol.name, version, library))
+        for index, symbol in enumerate(table.iter_symbols() if table else ()):
+            binding, kind = symbol["st_info"]["bind"], symbol["st_info"]["type"]
+            if binding == "STB_LOCAL" or symbol["st_shndx"] == "SHN_ABS":
+                continue
+            defined = symbol["st_shndx"] != "SHN_UNDEF"
+            number = 0 if versions is None or defined else versions.get_symbol(index)["ndx"]
+            version, library = needs.get(number, nothing)
+            unique, function = binding == "STB_LOOS", kind in ("STT_FUNC", "STT_LOOS")
+            symbols.append(Symbol(symbol.name, defined, unique, function, version, library))
         return tuple(symbols)
 
 

@@ -21,6 +21,7 @@ from manypython.repair.edits import (
     Move,
     Plan,
     Remove,
+    RenameSymbols,
     ReplaceBytes,
     ReplaceNeeded,
     SetRpath,
@@ -31,7 +32,7 @@ from manypython.repair.edits import (
 )
 from manypython.repair.swap import Swap
 
-_ELF_EDITS = (CopyIn, Move, Strip, SetSoname, ReplaceNeeded, SetRpath, ReplaceBytes)
+_ELF_EDITS = (CopyIn, Move, Strip, SetSoname, ReplaceNeeded, SetRpath, RenameSymbols, ReplaceBytes)
 
 
 def check(plan: Plan) -> None:
@@ -102,7 +103,9 @@ def _other(root: Path, swap: Swap, edit: Edit) -> None:
             _write(swap, place, edit.text.encode("utf-8", "surrogateescape"))
         case Symlink():
             swap.new(place).symlink_to(edit.target)
-        case CopyIn() | Strip() | SetSoname() | ReplaceNeeded() | SetRpath() | ReplaceBytes():
+        case (
+            CopyIn() | Strip() | SetSoname() | ReplaceNeeded() | SetRpath() | RenameSymbols() | ReplaceBytes()
+        ):
             pass  # with all others of its file, in `_elf`
         case CompileBytecode():
             pass  # last, by `bytecode.compile_all`
@@ -125,10 +128,15 @@ def _elf(root: Path, swap: Swap, path: PurePosixPath, edits: list[Edit]) -> None
             needed = {_renamed(name, edit): new for name, new in needed.items()}
     soname = next((edit.soname for edit in edits if isinstance(edit, SetSoname)), None)
     rpath = next((edit.rpath for edit in edits if isinstance(edit, SetRpath)), None)
+    symbols = {
+        name: f"{name}{edit.ending}"
+        for edit in edits
+        if isinstance(edit, RenameSymbols)
+        for name in edit.names
+    }
     scratch = swap.new(place)
     scratch.write_bytes(data)
-    if soname is not None or needed or rpath is not None:
-        patch(scratch, soname=soname, needed=needed.items(), rpath=rpath)
+    patch(scratch, soname=soname, needed=needed.items(), rpath=rpath, symbols=symbols)
     scratch.chmod(mode)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from manypython.elf.policies import Policies
-from manypython.elf.reading import CompanionError, ElfFile, Reader, elf_paths, undefined_symbols
+from manypython.elf.reading import CompanionError, ElfFile, Reader, dynamic_symbols, elf_paths
 from manypython.model.errors import AuditError, TreeError, UsageError
 from manypython.model.target import Architecture, LibcFamily, Target
 from manypython.model.tree import Tree
@@ -248,7 +248,7 @@ def _too_new(root: Path, files: tuple[ElfFile, ...], policies: Policies, tag: st
         if beyond:
             too_new += [
                 TooNew(file.path, symbol.name, symbol.version, symbol.library, _users(file, files))
-                for symbol in undefined_symbols(root / file.path)
+                for symbol in dynamic_symbols(root / file.path)
                 if (symbol.library, symbol.version) in beyond
             ]
     return tuple(too_new)

@@ -7,6 +7,7 @@ before a byte is written.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -78,6 +79,15 @@ class SetRpath:
 
 
 @dataclass(frozen=True)
+class RenameSymbols:
+    """Put an ending behind names in a file's ``.dynsym``: what it defines, and what it asks for."""
+
+    path: PurePosixPath
+    names: tuple[str, ...]
+    ending: str
+
+
+@dataclass(frozen=True)
 class ReplaceBytes:
     """Replace a path inside a binary by another of the same length, so that nothing moves."""
 
@@ -113,6 +123,7 @@ Edit = (
     | SetSoname
     | ReplaceNeeded
     | SetRpath
+    | RenameSymbols
     | ReplaceBytes
     | WriteText
     | CompileBytecode
@@ -136,7 +147,7 @@ def join(first: Plan, second: Plan) -> Plan:
 
 
 def plan_as_json(plan: Plan) -> list[dict[str, Any]]:
-    """A plan for machines and for provenance; texts and bytecode are folded to their size."""
+    """A plan for machines and for provenance; texts, names and bytecode are folded to their number."""
     rows = [_row(edit) for edit in plan if not isinstance(edit, CompileBytecode)]
     count = Counter(edit.checked for edit in plan if isinstance(edit, CompileBytecode))
     rows += [
@@ -151,6 +162,8 @@ def _row(edit: Edit) -> dict[str, Any]:
     for name, value in asdict(edit).items():
         if name == "text":
             row["characters"] = len(value)
+        elif name == "names":
+            row |= {name: len(value), "sha256": hashlib.sha256("\n".join(value).encode()).hexdigest()}
         elif name == "source":
             row["source"] = Path(value).name if isinstance(edit, CopyIn) else str(value)
         elif isinstance(value, bytes):

@@ -24,6 +24,7 @@ from manypython.repair.foresee import insist_holds
 from manypython.repair.libraries import Library
 from manypython.repair.loading import Find
 from manypython.repair.rpath import Places, User, link_folders, new_name, rpath
+from manypython.repair.symbols import plan_symbols
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Graft:
 
 
 def plan_graft(report: AuditReport) -> Plan:
-    """Bring libraries in, rename them, and let every user find them by ``DT_RPATH``.
+    """Bring libraries in, rename them and their symbols, and let every user find them by ``DT_RPATH``.
 
     ``DT_RPATH`` and not ``DT_RUNPATH``: a foreign ``LD_LIBRARY_PATH`` beats the latter
     (ld.so(8)). The hashed names are auditwheel's, so that an extension that brings its
@@ -78,7 +79,7 @@ def plan_graft(report: AuditReport) -> Plan:
         if goal in moved:
             edits.append(Remove(link, "a link to a library that is moved"))
     insist_holds(report.layout, report.finds, report.libraries, tuple(edits), places)
-    return tuple(edits)
+    return (*edits, *plan_symbols(report, places))
 
 
 def grafts(report: AuditReport) -> tuple[Graft, ...]:

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from manypython import probe as inside
-from manypython.model.errors import ManypythonError, VerifyError
+from manypython.model.errors import AuditError, HostToolError, ManypythonError, VerifyError
 from manypython.model.tree import Tree, spreads
 from manypython.repair.audit import AuditReport, require
-from manypython.verify import controls, environments, foreign, roots, surroundings
+from manypython.verify import controls, environments, foreign, impostors, roots, surroundings
 from manypython.verify.foreign import Subject
 from manypython.verify.hardening import weaknesses
 from manypython.verify.report import VerifyReport, failed, run_probe, skipped
@@ -53,6 +53,7 @@ def examine(subject: Subject, chosen: tuple[roots.Root, ...] = ()) -> VerifyRepo
                 pool.submit(timed, "tree", "scan", lambda: _scan(trial)),
                 pool.submit(timed, "tree", "generic sonames", lambda: _generic_sonames(trial)),
                 pool.submit(timed, "tree", "hardening", lambda: _hardening(trial)),
+                pool.submit(timed, "tree", "symbols", lambda: _symbols(trial)),
             ]
             if subject.target.runs_here:
                 running = _run_here(trial, pool)
@@ -107,6 +108,7 @@ def _jobs(trial: Trial, tree: Tree) -> Iterator[Callable[[], Checks]]:
             lambda: environments.virtual_environment(trial, tree, environments.folder_for(trial), "--copies"),
         )
     yield lambda: _probe(trial, "read-only, empty environment", (str(tools / python),), {})
+    yield lambda: _impostors(trial, (str(tools / python),))
     yield lambda: _probe(trial, "by PATH", ("python3",), {"PATH": str(tools)}, short=True)
     yield lambda: _probe(trial, "through a symlink", (str(link),), {}, short=True)
     yield lambda: _probe(
@@ -170,6 +172,29 @@ def _hardening(trial: Trial) -> str:
         raise NotTriedError("somebody else compiled it")
     insist_none(weaknesses(trial.subject.tree, trial.strangers))
     return "every ELF file is protected, no symbol clashes"
+
+
+def _symbols(trial: Trial) -> str:
+    """What grafted libraries export has names that no other library in a process has."""
+    libraries = impostors.exported(trial.subject.tree)
+    common = impostors.common(libraries)
+    number = sum(map(len, libraries.values()))
+    if common and not trial.subject.ours:
+        raise NotTriedError(f"{len(common)} of {number} names may be others' too: {'; '.join(first(common))}")
+    insist_none(common)
+    return f"{number} names of our own in {len(libraries)} libraries"
+
+
+def _impostors(trial: Trial, command: tuple[str, ...]) -> Checks:
+    """The probe, with a library before all others that has each name our libraries have elsewhere."""
+    where = "others' libraries preloaded"
+    subject = trial.subject
+    try:
+        library = impostors.build(subject.tree, subject.target.architecture, trial.folder, subject.cache)
+    except (AuditError, HostToolError) as error:
+        return (skipped(where, "start", error.message),)
+    library.chmod(0o755)
+    return _probe(trial, where, command, {"LD_PRELOAD": str(library)})
 
 
 def _probe(

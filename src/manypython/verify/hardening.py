@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path, PurePosixPath
 
 from manypython.elf.hardening import Hardening, hardening
-from manypython.elf.reading import elf_paths
+from manypython.elf.reading import LINKER_SYMBOLS, elf_paths
 from manypython.model.tree import GRAFTS, Tree
 
 _SMALL = 16_384
@@ -19,10 +19,6 @@ _PLAIN = frozenset(
 
 Not ``snprintf`` and its like: GCC calls them plainly where it cannot know the buffer's size.
 """
-_LINKER = frozenset(
-    ("_init", "_fini", "_start", "_edata", "_end", "__bss_start", "data_start", "__data_start")
-)
-"""What linkers define in every file."""
 
 
 def weaknesses(tree: Tree, strangers: frozenset[PurePosixPath] = frozenset()) -> tuple[str, ...]:
@@ -47,7 +43,7 @@ def weaknesses(tree: Tree, strangers: frozenset[PurePosixPath] = frozenset()) ->
         name, facts = str(relative), hardening(path)
         weak_points += [f"{name}: {fact}" for fact in _facts(facts)]
         if path == tree.executable or name.startswith(f"{GRAFTS}/"):
-            exporting[name] = facts.exported - _LINKER
+            exporting[name] = facts.exported - LINKER_SYMBOLS
     for (one, symbols), (other, others) in combinations(exporting.items(), 2):
         if clash := sorted(symbols & others):
             weak_points.append(f"{one} and {Path(other).name}: both export {', '.join(clash[:5])}")

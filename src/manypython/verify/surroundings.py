@@ -19,10 +19,13 @@ PROBE = ("-I", "-B", f"{_PROGRAMS}/probe.py")
 """How the probe is run there."""
 _TRAPS = "/opt/traps"
 """Files that are no libraries, by the names our libraries usually have."""
-_SONAMES = (
+_LIBRARIES = (
     "libssl.so.3", "libcrypto.so.3", "libffi.so.8", "libz.so.1", "libsqlite3.so.0", "liblzma.so.5",
-    "libbz2.so.1.0", "libncursesw.so.6", "libexpat.so.1", "libpython3.so",
+    "libbz2.so.1.0", "libncursesw.so.6", "libpanelw.so.6", "libexpat.so.1", "libuuid.so.1", "libedit.so.2",
+    "libreadline.so.8", "libtinfo.so.6", "libcrypt.so.1", "libmpdec.so.4", "libzstd.so.1",
 )  # fmt: skip
+"""What a host may have that our libraries are, too."""
+_SONAMES = (*_LIBRARIES, "libpython3.so")
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ SURROUNDINGS = (
     ),
     Surrounding("a read-only overlay", called="/opt/over/bin/python3", restrict=("overlay",)),
     Surrounding("a foreign LD_LIBRARY_PATH", env=(("LD_LIBRARY_PATH", _TRAPS),)),
+    Surrounding("the system's own libraries preloaded", env=(("LD_PRELOAD", " ".join(_LIBRARIES)),)),
     Surrounding("a foreign PYTHONHOME", env=(("PYTHONHOME", "/usr"), ("PYTHONPATH", _TRAPS))),
     Surrounding("newer system calls missing", restrict=("enosys",), emulated=False),
     Surrounding("newer system calls forbidden", restrict=("eperm",), emulated=False),

@@ -12,7 +12,7 @@ from auditwheel.policy import WheelPolicies
 
 from manypython.elf.patching import patch
 from manypython.elf.policies import Policies, everywhere
-from manypython.elf.reading import Reader, elf_paths, linkage, undefined_symbols
+from manypython.elf.reading import Reader, dynamic_symbols, elf_paths, linkage
 from manypython.model.errors import AuditError
 from manypython.model.target import Architecture, LibcFamily
 
@@ -88,9 +88,10 @@ def test_a_broken_file_is_named(tmp_path: Path, binaries: Path) -> None:
 
 
 def test_wanted_symbols_have_names_versions_and_libraries(binaries: Path) -> None:
-    wanted = undefined_symbols(binaries / "main")
+    wanted = [symbol for symbol in dynamic_symbols(binaries / "main") if symbol.version]
     assert "printf" in {symbol.name for symbol in wanted}
     assert {symbol.library for symbol in wanted} == {"libc.so.6"}
+    assert not any(symbol.defined for symbol in wanted)
 
 
 def test_patching_sets_rpath_and_not_runpath(binaries: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from manypython.archives.write import FAST, tar_gz
 from manypython.cli import main
 from manypython.elf.hardening import hardening
 from manypython.elf.policies import Policies
-from manypython.elf.reading import Reader, undefined_symbols
+from manypython.elf.reading import Reader, dynamic_symbols
 from manypython.model.errors import AuditError, BuildError
 from manypython.model.target import Architecture, LibcFamily
 from manypython.model.tree import Tree
@@ -137,7 +137,7 @@ def test_whatever_pyelftools_raises_names_the_file(tmp_path: Path, binaries: Pat
     path, named = tmp_path / "changed.so", list[bool]()
     for place in range(4, min(len(whole), 3000), 7):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
-        for read in (reader.read, undefined_symbols, hardening):
+        for read in (reader.read, dynamic_symbols, hardening):
             try:
                 read(path)
             except AuditError as error:
