@@ -27,6 +27,7 @@ from manypython.repair.audit import audit as audited
 from manypython.repair.edits import Plan, plan_as_json
 from manypython.repair.graft import plan_graft
 from manypython.repair.relocate import origins, plan_relocate
+from manypython.repair.symbols import plan_symbols
 
 
 def make(arguments: argparse.Namespace) -> int:
@@ -171,7 +172,7 @@ def graft(arguments: argparse.Namespace) -> int:
     report = _audited(arguments, tree)
     for stranger in report.strangers:
         Reporter(quiet=arguments.json).note(str(stranger))
-    return _carry_out(arguments, tree, plan_graft(report))
+    return _carry_out(arguments, tree, (*plan_graft(report), *plan_symbols(report)))
 
 
 def _audited(arguments: argparse.Namespace, tree: Tree, target: Target | None = None) -> AuditReport:

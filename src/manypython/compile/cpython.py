@@ -86,8 +86,12 @@ def _make(
 
 
 def _variables(shop: Workshop) -> tuple[str, ...]:
-    """Variables that make is given as arguments: they count more than the Makefile and leave it alone."""
-    program = " ".join(("-Xlinker -export-dynamic", *shop.toolchain.program))
+    """Variables that make is given as arguments: they count more than the Makefile and leave it alone.
+
+    The interpreter looks in its own tree first: extensions may need ``libpython3.13.so.1.0`` by name.
+    """
+    rpath = "-Wl,--disable-new-dtags -Wl,-rpath,'$$ORIGIN/../lib'"
+    program = " ".join(("-Xlinker -export-dynamic", rpath, *shop.toolchain.program))
     return ("CFLAGSFORSHARED=-fPIC", f"LINKFORSHARED={program}")
 
 

@@ -273,7 +273,7 @@ STEPS: dict[str, Callable[[Workshop], None]] = {
 
 REVISIONS = {
     "every build": 1,
-    "cpython": 2,
+    "cpython": 3,
     "training": 1,
     **dict.fromkeys(STEPS, 1),
 }

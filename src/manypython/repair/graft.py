@@ -24,7 +24,6 @@ from manypython.repair.foresee import insist_holds
 from manypython.repair.libraries import Library
 from manypython.repair.loading import Find
 from manypython.repair.rpath import Places, User, link_folders, new_name, rpath
-from manypython.repair.symbols import plan_symbols
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Graft:
 
 
 def plan_graft(report: AuditReport) -> Plan:
-    """Bring libraries in, rename them and their symbols, and let every user find them by ``DT_RPATH``.
+    """Bring libraries in, rename them, and let every user find them by ``DT_RPATH``.
 
     ``DT_RPATH`` and not ``DT_RUNPATH``: a foreign ``LD_LIBRARY_PATH`` beats the latter
     (ld.so(8)). The hashed names are auditwheel's, so that an extension that brings its
@@ -51,7 +50,7 @@ def plan_graft(report: AuditReport) -> Plan:
     one_architecture(report)
     _insist_located(report)
     _insist_certain(report)
-    places = _places(report)
+    places = places_of(report)
     edits: list[Edit] = []
     planned: set[PurePosixPath] = set()
     for library in _in_order(report):
@@ -79,12 +78,12 @@ def plan_graft(report: AuditReport) -> Plan:
         if goal in moved:
             edits.append(Remove(link, "a link to a library that is moved"))
     insist_holds(report.layout, report.finds, report.libraries, tuple(edits), places)
-    return (*edits, *plan_symbols(report, places))
+    return tuple(edits)
 
 
 def grafts(report: AuditReport) -> tuple[Graft, ...]:
     """The libraries to bring in, with the names they get: ``libssl-1a2b3c4d.so.3``."""
-    places = _places(report)
+    places = places_of(report)
     grafts_by_place: dict[PurePosixPath, Graft] = {}
     for library in _in_order(report):
         place = places[library.path]
@@ -96,7 +95,7 @@ def _in_order(report: AuditReport) -> list[Library]:
     return sorted(report.libraries.values(), key=lambda library: (library.soname, library.path))
 
 
-def _places(report: AuditReport) -> Places:
+def places_of(report: AuditReport) -> Places:
     """Where each library goes. Files with the same content that load the same are one library."""
     kinds = _kinds(report)
     names: dict[str, int] = {}

@@ -22,6 +22,7 @@ from manypython.repair.graft import Graft, grafts, plan_graft
 from manypython.repair.prune import plan_prune
 from manypython.repair.relocate import origins, plan_relocate
 from manypython.repair.survey import Oddity
+from manypython.repair.symbols import plan_symbols
 from manypython.run import Run
 
 
@@ -56,7 +57,7 @@ class AuditedTree:
         strangers = frozenset(stranger.path for stranger in self.report.strangers)
         with self.telling_of_prefix():
             return join(
-                plan_graft(self.report),
+                (*plan_graft(self.report), *plan_symbols(self.report)),
                 plan_relocate(
                     self.tree, build_paths=self.build_paths, origins=self.origins, strangers=strangers
                 ),

@@ -34,12 +34,14 @@ _ROOT = (
     ("**/__pycache__", "bytecode is compiled again, hash-based, from the final text"),
     ("lib/**/*.la", "libtool archives name the build machine"),
 )
+_TK = (("bin/idle*", "it needs Tk, which is not there"),)
 
 
 def plan_prune(tree: Tree) -> tuple[Remove, ...]:
     """Everything in a prefix that its portable copy leaves out."""
     reasons: dict[PurePosixPath, str] = {}
-    for base, patterns in ((tree.stdlib, _STDLIB), (tree.root, _ROOT)):
+    without_tk = () if "_tkinter" in tree.extension_modules() else _TK
+    for base, patterns in ((tree.stdlib, _STDLIB), (tree.root, (*_ROOT, *without_tk))):
         for pattern, reason in patterns:
             for path in base.glob(pattern):
                 reasons[PurePosixPath(path.relative_to(tree.root))] = reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -68,7 +69,7 @@ def plan_relocate(
     own = tuple(str(variables.get(key, "")) for key in ("abs_builddir", "abs_srcdir") if variables.get(key))
     own = tuple(path for path in own if path.startswith("/") and len(path) > _SHORTEST)
     scrubber = Scrubber(prefix, tuple(sorted({*build_paths, *own})))
-    scrubbed = sysconfig.scrub(variables, scrubber)
+    scrubbed = _described(tree, variables, scrubber)
     texts = dict(_texts(tree, scrubber, scrubbed, (prefix, *origins)))
     texts.update(_records(tree, texts))
     edits: list[Edit] = [
@@ -80,6 +81,17 @@ def plan_relocate(
     if prefix != NEUTRAL_PREFIX:
         edits += (edit for edit in _binaries(tree, prefix) if edit.path not in strangers)
     return tuple(edits)
+
+
+def _described(tree: Tree, variables: sysconfig.Variables, scrubber: Scrubber) -> sysconfig.Variables:
+    """The variables, which name the libpython that is there."""
+    configured = str(variables.get("LDLIBRARY", ""))
+    places = (tree.root / "lib", *tree.stdlib.glob("config-*"))
+    shared = f"lib{tree.name}{tree.debug}.so.1.0"
+    lost = configured.endswith(".a") and not any((place / configured).is_file() for place in places)
+    if lost and (tree.root / "lib" / shared).is_file():
+        variables = sysconfig.describe(variables, shared)
+    return sysconfig.scrub(variables, scrubber)
 
 
 Texts = Iterator[tuple[PurePosixPath, tuple[str, str]]]
@@ -114,10 +126,12 @@ def _special(
 ) -> Iterator[tuple[Path, str, str]]:
     """The files that have a patcher of their own."""
     for path in _data_files(tree):
-        yield path, sysconfig.patch(_read(path), str(path), scrubber), "sysconfig"
+        variables = sysconfig.parse(_read(path), str(path))
+        yield path, sysconfig.render(_described(tree, variables, scrubber)), "sysconfig"
     yield from _schemes(tree)
     for path in sorted(tree.stdlib.glob("_sysconfig_vars*.json")):
-        yield path, sysconfig.patch_json(_read(path), scrubber), "sysconfig"
+        variables = json.loads(_read(path))
+        yield path, sysconfig.patch_json(_described(tree, variables, scrubber)), "sysconfig"
     for path in sorted(tree.stdlib.glob("config-*/Makefile")):
         if "$(MAKEFILE_LIST)" not in _read(path):
             yield path, files.makefile(_read(path), scrubber, scrubbed), "makefile"
@@ -158,15 +172,16 @@ def _records(tree: Tree, texts: dict[PurePosixPath, tuple[str, str]]) -> Texts:
 
 
 def _names(tree: Tree) -> Iterator[Edit]:
-    """``bin/python``, ``bin/python3`` and ``bin/pip``."""
+    """``bin/python``, ``bin/python3``, ``bin/pip`` and ``bin/pydoc``."""
     name = tree.executable.name
     for link in ("python", "python3", *(("pypy3",) if tree.implementation == "pypy" else ()), tree.name):
         path = tree.root / "bin" / link
         if path != tree.executable and (not path.is_symlink() or os.readlink(path) != name):
             yield Symlink(PurePosixPath("bin", link), name)
     # CPython installs pip3 alone; whoever puts bin on PATH would install with another Python's pip
-    if (tree.root / "bin/pip3").exists() and not os.path.lexists(tree.root / "bin/pip"):
-        yield Symlink(PurePosixPath("bin/pip"), "pip3")
+    for script in ("pip", "pydoc"):
+        if (tree.root / f"bin/{script}3").exists() and not os.path.lexists(tree.root / "bin" / script):
+            yield Symlink(PurePosixPath("bin", script), f"{script}3")
 
 
 def _links(tree: Tree, prefix: str) -> Iterator[Edit]:

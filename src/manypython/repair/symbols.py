@@ -16,10 +16,10 @@ from manypython.elf.policies import everywhere
 from manypython.elf.reading import LINKER_SYMBOLS, Symbol, dynamic_symbols
 from manypython.repair.audit import AuditReport
 from manypython.repair.edits import Plan, RenameSymbols
-from manypython.repair.rpath import Places
+from manypython.repair.graft import places_of
 
 
-def plan_symbols(report: AuditReport, places: Places) -> Plan:
+def plan_symbols(report: AuditReport) -> Plan:
     """Rename what the libraries to be brought in export, in them and in every file that loads one.
 
     A name stays where somebody else has a say in it:
@@ -39,7 +39,7 @@ def plan_symbols(report: AuditReport, places: Places) -> Plan:
         return ()
     files = (*report.libraries, *(Path(report.layout.root, file.path) for file in report.files))
     symbols = {path: dynamic_symbols(path) for path in files}
-    names = _names(report, symbols)
+    names, places = _names(report, symbols), places_of(report)
     digests = sorted(library.sha256 for library in report.libraries.values())
     ending = f"_{hashlib.sha256(''.join(digests).encode()).hexdigest()[:8]}"
     edits: dict[PurePosixPath, RenameSymbols] = {}

@@ -20,6 +20,14 @@ _SELF_LOCATING = (
     "$(shell cd -P \"$$(dirname \"$$(printf %s '$(MAKEFILE_LIST)' | sed 's/^ *//')\")/../../..\" && pwd)"
 )
 
+_LIBRARY = {
+    **{
+        name: name for name in ("BLDLIBRARY", "INSTSONAME", "LDLIBRARY", "LIBRARY", "LIBRARY_DEPS", "MODLIBS")
+    },
+    "PY_ENABLE_SHARED": "Py_ENABLE_SHARED",
+}
+"""The Makefile's variables that describe libpython, and ``sysconfig``'s."""
+
 
 def makefile(text: str, scrubber: Scrubber, variables: Variables) -> str:
     """The Makefile in ``config-*``: its prefix comes from its own place (``MAKEFILE_LIST``)."""
@@ -35,6 +43,8 @@ def makefile(text: str, scrubber: Scrubber, variables: Variables) -> str:
             lines.append(f"prefix := {_SELF_LOCATING}")
         elif match["name"] == "CONFIG_ARGS":
             lines.append(f"CONFIG_ARGS={match['space']}{variables.get('CONFIG_ARGS', '')}")
+        elif match["name"] in _LIBRARY:
+            lines.append(f"{match['name']}={match['space']}{variables.get(_LIBRARY[match['name']], '')}")
         elif match["name"] in ("CC", "CXX", "AR", "RANLIB", "MAINCC", "LINKCC"):
             tool = (
                 variables.get(match["name"], match["value"]) if "$" not in match["value"] else match["value"]

@@ -63,9 +63,17 @@ usage() {{
     exit "$1"
 }}
 
+# A word that a shell reads back as one (eval): only what needs quotes gets them.
+quoted() {{
+    case $1 in
+    *[!A-Za-z0-9_/.:=+,@%-]*) printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\\\\\''/g")" ;;
+    *) printf %s "$1" ;;
+    esac
+}}
+
 [ $# -gt 0 ] || usage 1
 prefix=$(cd -P -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
-includes="-I$prefix/include/{include}"
+includes=$(quoted "-I$prefix/include/{include}")
 configdir="$prefix/lib/{name}/{value("LIBPL").rpartition("/")[2]}"
 libs="{libraries}"
 embed=
@@ -80,7 +88,7 @@ for argument; do
     --includes) echo "$includes" ;;
     --cflags) echo "$includes {value("CFLAGS")}" ;;
     --libs) echo "$embed$libs" ;;
-    --ldflags) echo "-L$configdir -L$prefix/lib $embed$libs" ;;
+    --ldflags) echo "$(quoted "-L$configdir") $(quoted "-L$prefix/lib") $embed$libs" ;;
     --extension-suffix) echo "{value("EXT_SUFFIX")}" ;;
     --abiflags) echo "{abiflags}" ;;
     --configdir) echo "$configdir" ;;

@@ -17,6 +17,7 @@ HEADER = "# system configuration generated and used by the sysconfig module\n"
 _COMPILER_VARIABLES = frozenset(
     {"AR", "BLDSHARED", "CC", "CXX", "LDCXXSHARED", "LDSHARED", "LINKCC", "MAINCC", "RANLIB"}
 )
+_SYSTEM_LIBRARIES = frozenset(("-ldl", "-lm", "-lpthread", "-lrt", "-lutil"))
 _TRAILER = '''
 
 def _relocate(variables):
@@ -63,6 +64,27 @@ def parse(text: str, file: str) -> Variables:
     raise TreeError(f"{file}: has no build_time_vars")
 
 
+def describe(variables: Variables, libpython: str) -> Variables:
+    """The variables of a tree that has ``libpython`` as a shared library only, though none was configured.
+
+    Args:
+        variables: as configure has them: they name a static library.
+        libpython: ``libpython3.13.so.1.0``.
+    """
+    name = libpython.partition(".so")[0]
+    words = str(variables.get("MODLIBS", "")).split()
+    return variables | {
+        "BLDLIBRARY": f"-L. -l{name.removeprefix('lib')}",
+        "INSTSONAME": libpython,
+        "LDLIBRARY": f"{name}.so",
+        "LIBRARY": "",
+        "LIBRARY_DEPS": f"{name}.so",
+        # what was linked in is nobody else's to link
+        "MODLIBS": " ".join(dict.fromkeys(word for word in words if word in _SYSTEM_LIBRARIES)),
+        "Py_ENABLE_SHARED": 1,
+    }
+
+
 def scrub(variables: Variables, scrubber: Scrubber) -> Variables:
     """The variables with nothing of the build machine in them, under the neutral prefix."""
     clean: Variables = {}
@@ -83,14 +105,9 @@ def render(variables: Variables) -> str:
     return HEADER + "build_time_vars = {" + "\n".join(rows).lstrip() + "\n}\n" + _TRAILER
 
 
-def patch(text: str, file: str, scrubber: Scrubber) -> str:
-    """The whole new text of a ``_sysconfigdata*.py``."""
-    return render(scrub(parse(text, file), scrubber))
-
-
-def patch_json(text: str, scrubber: Scrubber) -> str:
+def patch_json(variables: Variables) -> str:
     """The new text of a ``_sysconfig_vars*.json`` (3.14+): no code can follow it, so it stays neutral."""
-    return json.dumps(scrub(json.loads(text), scrubber), indent=2, sort_keys=True) + "\n"
+    return json.dumps(variables, indent=2, sort_keys=True) + "\n"
 
 
 def _quoted(value: str | int) -> str:

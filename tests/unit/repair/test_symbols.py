@@ -15,6 +15,7 @@ from manypython.repair.apply import apply
 from manypython.repair.audit import audit
 from manypython.repair.edits import Plan, RenameSymbols, plan_as_json
 from manypython.repair.graft import plan_graft
+from manypython.repair.symbols import plan_symbols
 
 QUIET = Reporter(quiet=True)
 MAIN = PurePosixPath("bin/python3.13")
@@ -47,7 +48,8 @@ class Prefix:
 
     def plan(self, tree: Tree) -> Plan:
         """What a graft would do."""
-        return plan_graft(audit(tree, search=(self.libraries,)))
+        report = audit(tree, search=(self.libraries,))
+        return (*plan_graft(report), *plan_symbols(report))
 
     def run(self, **env: str) -> str:
         """What the program prints."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig as host_sysconfig
@@ -80,9 +81,27 @@ def test_sysconfig_is_scrubbed_and_stays_readable_for_installers() -> None:
     assert OLD not in text
 
 
+def test_sysconfig_describes_a_shared_library_where_the_configured_one_is_not_there() -> None:
+    configured: sysconfig.Variables = {
+        "LDLIBRARY": "libpython3.13.a", "MODLIBS": "-lm -lm -lz -lexpat Modules/_hacl/lib.a -ldl", "CC": "cc",
+    }  # fmt: skip
+    described = sysconfig.describe(configured, "libpython3.13.so.1.0")
+    assert described == {
+        "BLDLIBRARY": "-L. -lpython3.13",
+        "CC": "cc",
+        "INSTSONAME": "libpython3.13.so.1.0",
+        "LDLIBRARY": "libpython3.13.so",
+        "LIBRARY": "",
+        "LIBRARY_DEPS": "libpython3.13.so",
+        "MODLIBS": "-lm -ldl",
+        "Py_ENABLE_SHARED": 1,
+    }
+
+
 def test_patching_twice_is_patching_once() -> None:
-    once = sysconfig.patch(sysconfig.render(VARIABLES), "x", SCRUB)
-    assert sysconfig.patch(once, "x", Scrubber("/install", (BUILD,))) == once
+    once = sysconfig.render(sysconfig.scrub(VARIABLES, SCRUB))
+    again = sysconfig.scrub(sysconfig.parse(once, "x"), Scrubber("/install", (BUILD,)))
+    assert sysconfig.render(again) == once
 
 
 @pytest.mark.parametrize("folder", ["plain", "with space", "ünïcode", "quo'te", "dollar$x"])
@@ -168,6 +187,18 @@ def test_only_scripts_of_the_old_prefix_are_touched() -> None:
     assert not scripts.is_python_script("#!/bin/sh\necho\n", OLD)
 
 
+@pytest.mark.parametrize("folder", ["plain", "a b", "it's", 'quo"te', "dollar$x", "ünïcode"])
+def test_a_shell_reads_what_python_config_prints(tmp_path: Path, folder: str) -> None:
+    script = tmp_path / folder / "bin/python3.13-config"
+    script.parent.mkdir(parents=True)
+    script.write_text(scripts.config_script("python3.13", sysconfig.scrub(VARIABLES, SCRUB)))
+    script.chmod(0o755)
+    words = shlex.split(run_shell(script, "--includes")) + shlex.split(run_shell(script, "--ldflags"))
+    root = f"{tmp_path}/{folder}"
+    assert words[0] == f"-I{root}/include/python3.13"
+    assert f"-L{root}/lib" in words
+
+
 def test_python_config_finds_itself(tmp_path: Path, shellcheck: str) -> None:
     place = tmp_path / "a b" / "bin"
     place.mkdir(parents=True)
@@ -177,7 +208,7 @@ def test_python_config_finds_itself(tmp_path: Path, shellcheck: str) -> None:
     (tmp_path / "link").symlink_to(script)
     root = tmp_path / "a b"
     assert run_shell(script, "--prefix") == f"{root}\n"
-    assert run_shell(tmp_path / "link", "--includes") == f"-I{root}/include/python3.13\n"
+    assert run_shell(tmp_path / "link", "--includes") == f"'-I{root}/include/python3.13'\n"
     assert run_shell(script, "--ldflags", "--embed").endswith("-lpython3.13 -ldl -lm\n")
     assert run_shell(script, "--extension-suffix") == ".cpython-313-x86_64-linux-gnu.so\n"
     run_shell(shellcheck, script)
@@ -271,7 +302,7 @@ def test_the_interpreter_running_this_has_a_sysconfig_we_can_patch() -> None:
     module = __import__(name)
     text = Path(module.__file__ or "").read_text()
     old = host_sysconfig.get_config_var("prefix")
-    found = as_uv_reads(sysconfig.patch(text, name, Scrubber(old)))
+    found = as_uv_reads(sysconfig.render(sysconfig.scrub(sysconfig.parse(text, name), Scrubber(old))))
     assert found.keys() == module.build_time_vars.keys()
 
 
