@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from manypython.model.tree import Tree
 from manypython.recipes.cross import cross_recipe
 from manypython.recipes.model import Recipe
 from manypython.run import Run
+
+_DOWNLOADS = 4
+"""At once."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +98,21 @@ def build(  # noqa: PLR0913  (what, for what, how, and with what)
             recipe, run.cache, reporter=run.reporter, source_dir=sources.source_dir, offline=sources.offline
         )
 
+    with ThreadPoolExecutor(_DOWNLOADS) as pool:  # what cannot be had is said before anything is built
+        sources_by_name = dict(zip((recipe.name for recipe in recipes), pool.map(get, recipes), strict=True))
+
+    def source_of(recipe: Recipe) -> FetchedSource:
+        return sources_by_name[recipe.name]
+
     with method.compiler.toolchain(
         target, cache=run.cache, offline=sources.offline, reporter=run.reporter
     ) as toolchain:
         setup = builder.Setup(toolchain, run, epoch, method.profile)
         native: dict[str, CacheEntry] = {}
         if toolchain.native is not None:
-            native = builder.build_all(recipes, get, replace(setup, toolchain=toolchain.native))
+            native = builder.build_all(recipes, source_of, replace(setup, toolchain=toolchain.native))
             setup = replace(setup, native=native)
             recipes = tuple(cross_recipe(recipe, target) for recipe in recipes)
-        entries = builder.build_all(recipes, get, setup)
+        entries = builder.build_all(recipes, source_of, setup)
     in_order = {recipe.name: entries[recipe.name] for recipe in recipes}
     return Compilation(in_order, f"{toolchain.title}, {method.profile.name}", native)

@@ -140,8 +140,7 @@ def _special(
     for path in sorted((tree.root / "lib" / "pkgconfig").glob("*.pc")):
         if not path.is_symlink():
             yield path, files.pkgconfig(_read(path), scrubber), "pkgconfig"
-    details = tree.stdlib / "build-details.json"
-    if details.is_file():
+    for details in sorted(tree.stdlib.glob("build-details*.json")):  # Debian's has the multiarch name in it
         yield details, files.build_details(_read(details), scrubber.old_prefix), "build-details"
     config = tree.root / "bin" / f"{tree.name}{tree.debug}-config"
     if config.is_file():

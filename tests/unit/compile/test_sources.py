@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,10 +14,16 @@ import pytest
 from packaging.version import Version
 
 from manypython.compile import debian, sources
+from manypython.compile.building import SourceOptions, build
+from manypython.compile.method import Method
 from manypython.compile.sources import fetch
+from manypython.compile.toolchains.base import Toolchain
+from manypython.compile.toolchains.zig import Zig
 from manypython.model.errors import OutputError, SourceError
+from manypython.model.target import DEFAULT_TARGET
 from manypython.progress import Reporter
 from manypython.recipes.model import DebianSource, Recipe, Source
+from manypython.run import Run
 
 DATA = b"the source " * 10_000
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -150,6 +157,20 @@ def test_offline_asks_nobody(server: str, tmp_path: Path) -> None:
     assert Handler.asked == []
 
 
+def test_every_source_is_fetched_before_anything_is_built(server: str, tmp_path: Path) -> None:
+    class NotYet(Zig):
+        def toolchain(self, *_: object, **__: object) -> AbstractContextManager[Toolchain]:
+            raise AssertionError("something is built")
+
+    good, lacking = recipe(f"{server}/good/thing.tar.gz"), recipe(f"{server}/missing/thing.tar.gz")
+    other = replace(lacking.source, sha256="0" * 64)
+    recipes = (good, replace(lacking, name="lacking", source=other))
+    run = Run(tmp_path / "cache", Reporter(quiet=True), 1)
+    with pytest.raises(SourceError, match="lacking"):
+        build(recipes, DEFAULT_TARGET, Method(NotYet()), run, sources=SourceOptions(), epoch=0)
+    assert fetch(good, tmp_path / "cache", reporter=Reporter(quiet=True), offline=True).origin == "cache"
+
+
 def test_a_host_that_refuses_is_asked_once(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as unused:
         url = f"http://127.0.0.1:{unused.server_port}/x-1.0.tar.gz"
@@ -169,7 +190,12 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from packaging.version import Version
+from manypython.compile.building import SourceOptions, build
+from manypython.compile.method import Method
 from manypython.compile.sources import fetch
+from manypython.compile.toolchains.base import Toolchain
+from manypython.compile.toolchains.zig import Zig
+from manypython.model.target import DEFAULT_TARGET
 from manypython.progress import Reporter
 from manypython.recipes.model import Recipe, Source
 url, sha256, size, cache = sys.argv[1:]

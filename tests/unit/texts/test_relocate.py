@@ -279,12 +279,15 @@ def prefix(tmp_path: Path) -> Tree:
 
 def test_a_whole_tree_is_planned_and_planning_again_finds_nothing(prefix: Tree) -> None:
     assert old_prefix(prefix) == OLD
+    debians = prefix.stdlib / "build-details.x86_64-linux-gnu.json"
+    debians.write_text(json.dumps({"base_prefix": OLD, "libpython": {"dynamic": f"{OLD}/lib/libpython3.so"}}))
     plan = plan_relocate(prefix, build_paths=(BUILD,))
     written = {str(edit.path) for edit in plan if isinstance(edit, WriteText)}
     assert written == {
         "bin/pip3",
         "lib/pkgconfig/python3.pc",
         "lib/python3.13/_sysconfigdata__linux_.py",
+        "lib/python3.13/build-details.x86_64-linux-gnu.json",
     }
     links = {str(edit.path): edit.target for edit in plan if isinstance(edit, Symlink)}
     assert links == {
@@ -294,6 +297,8 @@ def test_a_whole_tree_is_planned_and_planning_again_finds_nothing(prefix: Tree) 
         "bin/absolute": "pip3",
     }
     apply(prefix, plan, reporter=Reporter(quiet=True), jobs=1)
+    details = {"base_prefix": "../..", "libpython": {"dynamic": "lib/libpython3.so"}}
+    assert json.loads(debians.read_text()) == details
     assert plan_relocate(prefix, build_paths=(BUILD,)) == ()
 
 
