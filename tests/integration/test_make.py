@@ -50,12 +50,12 @@ def test_the_whole_first_ring_of_proof_was_run(made: Made) -> None:
     assert made.data["verify"]["ok"]
     assert {check["where"] for check in checks if check["root"] == "this machine"} == {
         "tree", "moved", "read-only, empty environment", "by PATH", "through a symlink",
-        "foreign LD_LIBRARY_PATH", "venv", "scripts", "read-only",
+        "foreign LD_LIBRARY_PATH", "others' libraries preloaded", "venv", "scripts", "read-only",
     }  # fmt: skip
     old = [c for c in checks if c["root"] == "glibc-2.17" and c["name"] == "rest"]
     assert [c["detail"] for c in old] == ["glibc 2.17"]
     uses = [c["detail"] for c in checks if c["name"] == "uses"]
-    assert len(uses) == 3
+    assert len(uses) == 4
     apart = [
         c["name"]
         for c in checks
