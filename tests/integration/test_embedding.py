@@ -131,7 +131,7 @@ PyMODINIT_FUNC PyInit_named(void) { return PyModule_Create(&module); }
 
 def test_a_program_with_others_libraries_in_it_uses_ours_in_python(place: Place) -> None:
     """The program needs a library that has every name of our libraries, and a trap behind each."""
-    impostors.build(place.tree, Architecture.X86_64, place.folder, CACHE)
+    impostors.build(impostors.exported(place.tree), Architecture.X86_64, place.folder, CACHE)
     (place.folder / "libimpostors.so").unlink(missing_ok=True)
     (place.folder / "impostors.so").rename(place.folder / "libimpostors.so")
     library = quote(f"{place.folder}/libimpostors.so")

@@ -39,17 +39,20 @@ def patch(
         words += ["--force-rpath", "--set-rpath", rpath]  # DT_RPATH: DT_RUNPATH yields to LD_LIBRARY_PATH
     elif rpath is not None:
         words.append("--remove-rpath")
-    with tempfile.NamedTemporaryFile("w", suffix=".names", encoding="utf-8") as names:
-        if symbols:
+    if symbols:
+        with tempfile.NamedTemporaryFile("w", suffix=".names", encoding="utf-8") as names:
             names.writelines(f"{old} {new}\n" for old, new in symbols.items())
             names.flush()
-            words += ["--rename-dynamic-symbols", names.name]
-        if not words:
-            return
-        try:
-            process.run((patchelf(), *words, path))
-        except process.ProgramError as error:
-            raise HostToolError(f"{path}: patchelf failed: {error.result.output.strip()}") from None
+            _run(path, [*words, "--rename-dynamic-symbols", names.name])
+    elif words:
+        _run(path, words)
+
+
+def _run(path: Path, words: Iterable[str]) -> None:
+    try:
+        process.run((patchelf(), *words, path))
+    except process.ProgramError as error:
+        raise HostToolError(f"{path}: patchelf failed: {error.result.output.strip()}") from None
 
 
 @functools.cache

@@ -62,16 +62,20 @@ def around(layout: Layout, search: tuple[Path, ...]) -> Outside:
     return Outside((*map(str, search), *environment, *system, f"{layout.root}/lib"))
 
 
-def beyond(finds: Finds, path: Path) -> Iterator[Find]:
-    """What a file needs, directly or through others, from outside the tree."""
+def reached(finds: Finds, path: Path) -> Iterator[Find]:
+    """What is loaded for the needs of a file, and of all that is loaded with it."""
     visited, queue = {path}, [path]
     while queue:
         for find in finds.get(queue.pop(), ()):
-            if find.inside is None and not find.everywhere:
-                yield find
+            yield find
             if find.path and find.path not in visited:
                 visited.add(find.path)
                 queue.append(find.path)
+
+
+def beyond(finds: Finds, path: Path) -> Iterator[Find]:
+    """What a file needs, directly or through others, from outside the tree."""
+    return (find for find in reached(finds, path) if find.inside is None and not find.everywhere)
 
 
 def to_bring_in(

@@ -9,7 +9,8 @@ grafts export gets the same ending, in them and in all their users: among themse
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from manypython.elf.policies import everywhere
@@ -17,6 +18,10 @@ from manypython.elf.reading import LINKER_SYMBOLS, Symbol, dynamic_symbols
 from manypython.repair.audit import AuditReport
 from manypython.repair.edits import Plan, RenameSymbols
 from manypython.repair.graft import places_of
+from manypython.repair.libraries import reached
+
+ENDING = re.compile(r"_[0-9a-f]{8}\Z")
+"""What is put behind names."""
 
 
 def plan_symbols(report: AuditReport) -> Plan:
@@ -39,11 +44,12 @@ def plan_symbols(report: AuditReport) -> Plan:
         return ()
     files = (*report.libraries, *(Path(report.layout.root, file.path) for file in report.files))
     symbols = {path: dynamic_symbols(path) for path in files}
-    names, places = _names(report, symbols), places_of(report)
+    users = _users(report, files)
+    names, places = _names(report, symbols, users), places_of(report)
     digests = sorted(library.sha256 for library in report.libraries.values())
     ending = f"_{hashlib.sha256(''.join(digests).encode()).hexdigest()[:8]}"
     edits: dict[PurePosixPath, RenameSymbols] = {}
-    for path in _users(report, files):
+    for path in users:
         place = places.get(path) or report.layout.inside(path)
         used = tuple(sorted(names & {symbol.name for symbol in symbols[path]}))
         if place is not None and used:
@@ -51,12 +57,15 @@ def plan_symbols(report: AuditReport) -> Plan:
     return tuple(edits.values())
 
 
-def _names(report: AuditReport, symbols: Mapping[Path, tuple[Symbol, ...]]) -> frozenset[str]:
+def _names(
+    report: AuditReport, symbols: Mapping[Path, tuple[Symbol, ...]], users: Mapping[Path, frozenset[Path]]
+) -> frozenset[str]:
     """The names of symbols that are nobody else's concern.
 
     Args:
         report: of the tree.
         symbols: of every file of the tree, and of what is brought in.
+        users: what ``_users`` returned.
     """
     libc = report.layout.libc
     kept = {
@@ -65,7 +74,7 @@ def _names(report: AuditReport, symbols: Mapping[Path, tuple[Symbol, ...]]) -> f
         for symbol in own
         if not symbol.defined and symbol.library and everywhere(libc, symbol.library)
     }
-    scope = {path for user in _users(report, tuple(symbols)) for path in (user, *_loaded(report, user))}
+    scope = frozenset(users).union(*users.values())
     exports: set[str] = set()
     for path in scope & symbols.keys():
         for symbol in symbols[path]:
@@ -74,20 +83,8 @@ def _names(report: AuditReport, symbols: Mapping[Path, tuple[Symbol, ...]]) -> f
     return frozenset(exports - kept - LINKER_SYMBOLS)
 
 
-def _users(report: AuditReport, files: Iterable[Path]) -> Iterator[Path]:
-    """The files that are brought in, or load one that is, directly or through others."""
-    for path in files:
-        if path in report.libraries or _loaded(report, path) & report.libraries.keys():
-            yield path
-
-
-def _loaded(report: AuditReport, path: Path) -> set[Path]:
-    """Everything that is loaded with a file, but the system's own libraries."""
-    visited: set[Path] = set()
-    queue = [path]
-    while queue:
-        for find in report.finds_of(queue.pop()):
-            if find.path and find.path not in visited:
-                visited.add(find.path)
-                queue.append(find.path)
-    return visited
+def _users(report: AuditReport, files: Iterable[Path]) -> dict[Path, frozenset[Path]]:
+    """The files that are brought in, or load one that is; each with everything that is loaded with it."""
+    loaded = {path: frozenset(f.path for f in reached(report.finds, path) if f.path) for path in files}
+    libraries = report.libraries.keys()
+    return {path: paths for path, paths in loaded.items() if path in libraries or paths & libraries}

@@ -12,7 +12,7 @@ from typing import Any
 
 from manypython.model.tree import NEUTRAL_PREFIX
 from manypython.texts.scrub import Scrubber
-from manypython.texts.sysconfig import Variables
+from manypython.texts.sysconfig import LIBRARY_VARIABLES, Variables
 
 _ASSIGNMENT = re.compile(r"^(?P<name>\w+)=(?P<space>\s*)(?P<value>.*)$")
 # one shell command and no make function, because make takes a space for the end of a name
@@ -20,13 +20,8 @@ _SELF_LOCATING = (
     "$(shell cd -P \"$$(dirname \"$$(printf %s '$(MAKEFILE_LIST)' | sed 's/^ *//')\")/../../..\" && pwd)"
 )
 
-_LIBRARY = {
-    **{
-        name: name for name in ("BLDLIBRARY", "INSTSONAME", "LDLIBRARY", "LIBRARY", "LIBRARY_DEPS", "MODLIBS")
-    },
-    "PY_ENABLE_SHARED": "Py_ENABLE_SHARED",
-}
-"""The Makefile's variables that describe libpython, and ``sysconfig``'s."""
+_LIBRARY = {name.upper(): name for name in LIBRARY_VARIABLES}
+"""The Makefile's names of them."""
 
 
 def makefile(text: str, scrubber: Scrubber, variables: Variables) -> str:
@@ -43,8 +38,8 @@ def makefile(text: str, scrubber: Scrubber, variables: Variables) -> str:
             lines.append(f"prefix := {_SELF_LOCATING}")
         elif match["name"] == "CONFIG_ARGS":
             lines.append(f"CONFIG_ARGS={match['space']}{variables.get('CONFIG_ARGS', '')}")
-        elif match["name"] in _LIBRARY:
-            lines.append(f"{match['name']}={match['space']}{variables.get(_LIBRARY[match['name']], '')}")
+        elif _LIBRARY.get(match["name"]) in variables:
+            lines.append(f"{match['name']}={match['space']}{variables[_LIBRARY[match['name']]]}")
         elif match["name"] in ("CC", "CXX", "AR", "RANLIB", "MAINCC", "LINKCC"):
             tool = (
                 variables.get(match["name"], match["value"]) if "$" not in match["value"] else match["value"]

@@ -18,6 +18,10 @@ _COMPILER_VARIABLES = frozenset(
     {"AR", "BLDSHARED", "CC", "CXX", "LDCXXSHARED", "LDSHARED", "LINKCC", "MAINCC", "RANLIB"}
 )
 _SYSTEM_LIBRARIES = frozenset(("-ldl", "-lm", "-lpthread", "-lrt", "-lutil"))
+LIBRARY_VARIABLES = (
+    "BLDLIBRARY", "INSTSONAME", "LDLIBRARY", "LIBRARY", "LIBRARY_DEPS", "MODLIBS", "Py_ENABLE_SHARED",
+)  # fmt: skip
+"""They describe libpython."""
 _TRAILER = '''
 
 def _relocate(variables):

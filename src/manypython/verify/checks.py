@@ -176,7 +176,7 @@ def _hardening(trial: Trial) -> str:
 
 def _symbols(trial: Trial) -> str:
     """What grafted libraries export has names that no other library in a process has."""
-    libraries = impostors.exported(trial.subject.tree)
+    libraries = trial.exported
     common = impostors.common(libraries)
     number = sum(map(len, libraries.values()))
     if common and not trial.subject.ours:
@@ -190,7 +190,7 @@ def _impostors(trial: Trial, command: tuple[str, ...]) -> Checks:
     where = "others' libraries preloaded"
     subject = trial.subject
     try:
-        library = impostors.build(subject.tree, subject.target.architecture, trial.folder, subject.cache)
+        library = impostors.build(trial.exported, subject.target.architecture, trial.folder, subject.cache)
     except (AuditError, HostToolError) as error:
         return (skipped(where, "start", error.message),)
     library.chmod(0o755)

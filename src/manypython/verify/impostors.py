@@ -6,22 +6,25 @@ ones would say less: what they do differs from what ours do only now and then.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from manypython.elf.reading import LINKER_SYMBOLS, Symbol, dynamic_symbols
 from manypython.model.errors import AuditError
 from manypython.model.target import Architecture
 from manypython.model.tree import Tree
+from manypython.repair.symbols import ENDING
 from manypython.verify.programs import compile_c
 
-_ENDING = re.compile(r"_[0-9a-f]{8}\Z")
-"""What ``repair.symbols`` puts behind names."""
 _BYTES = 4096
 """As large as any variable of a library is."""
 
 
-def exported(tree: Tree) -> dict[Path, tuple[Symbol, ...]]:
+Libraries = Mapping[Path, tuple[Symbol, ...]]
+"""What each offers to other files."""
+
+
+def exported(tree: Tree) -> Libraries:
     """What the grafted libraries of a tree offer to other files, linkers' own symbols apart."""
     return {
         path: tuple(
@@ -31,30 +34,30 @@ def exported(tree: Tree) -> dict[Path, tuple[Symbol, ...]]:
     }
 
 
-def common(libraries: dict[Path, tuple[Symbol, ...]]) -> tuple[str, ...]:
+def common(libraries: Libraries) -> tuple[str, ...]:
     """Each symbol that has the name it has elsewhere: ``libssl-1a2b3c4d.so.3: SSL_new``."""
     return tuple(
         f"{path.name}: {symbol.name}"
         for path, symbols in libraries.items()
         for symbol in symbols
-        if not _ENDING.search(symbol.name)
+        if not ENDING.search(symbol.name)
     )
 
 
-def build(tree: Tree, architecture: Architecture, folder: Path, cache: Path) -> Path:
-    """Compile the impostors of a tree's libraries, as one library; returns it.
+def build(libraries: Libraries, architecture: Architecture, folder: Path, cache: Path) -> Path:
+    """Compile the impostors of libraries, as one library; returns it.
 
     Raises:
         HostToolError: there is no compiler.
-        AuditError: the tree has no symbol of a name of its own.
+        AuditError: no symbol has a name of its own.
     """
     names: dict[str, bool] = {}
-    for symbols in exported(tree).values():
+    for symbols in libraries.values():
         for symbol in symbols:
-            if _ENDING.search(symbol.name):
-                names[_ENDING.sub("", symbol.name)] = symbol.function
+            if ENDING.search(symbol.name):
+                names[ENDING.sub("", symbol.name)] = symbol.function
     if not names:
-        raise AuditError(f"{tree.root}: no library has symbols of its own names")
+        raise AuditError("no library has symbols of its own names")
     source, library = folder / "impostors.c", folder / "impostors.so"
     source.write_text(text(names), encoding="utf-8")
     compile_c(architecture, cache, library, source, "-shared", "-fPIC", "-nostdlib")

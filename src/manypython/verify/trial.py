@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from manypython import process
 from manypython.model.errors import ManypythonError, VerifyError
 from manypython.repair.audit import AuditReport
-from manypython.verify import roots
+from manypython.verify import impostors, roots
 from manypython.verify.foreign import Subject
 from manypython.verify.report import HERE, Check, skipped
 from manypython.verify.scratch import Scratch
@@ -32,6 +33,11 @@ class Trial:
     def report(self) -> AuditReport:
         """The tree's audit against its target, as it stands now."""
         return self.subject.portable_tree.report
+
+    @functools.cached_property
+    def exported(self) -> impostors.Libraries:
+        """What the grafted libraries export; read once."""
+        return impostors.exported(self.subject.tree)
 
     @property
     def folder(self) -> Path:

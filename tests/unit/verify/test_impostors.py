@@ -42,7 +42,7 @@ def test_who_calls_an_impostor_ends_and_who_does_not_goes_on(cc: str, tree: Tree
     library(cc, tree.grafts / "libone.so", "int level_1a2b3c4d; int call_1a2b3c4d(void) { return 0; }")
     architecture = native_architecture()
     assert architecture is not None
-    trap = impostors.build(tree, architecture, tmp_path, tmp_path)
+    trap = impostors.build(impostors.exported(tree), architecture, tmp_path, tmp_path)
     library(cc, tmp_path / "libhost.so", "int call(void) { return 0; } int other(void) { return 0; }")
     for name, expected in (("call", {-signal.SIGILL, -signal.SIGTRAP}), ("other", {0})):
         program, text = tmp_path / name, tmp_path / f"{name}.c"
@@ -57,4 +57,4 @@ def test_a_tree_without_names_of_its_own_has_no_impostors(cc: str, tree: Tree, t
     assert architecture is not None
     library(cc, tree.grafts / "libone.so", "int SSL_new(void) { return 0; }")
     with pytest.raises(AuditError, match="no library has symbols of its own names"):
-        impostors.build(tree, architecture, tmp_path, tmp_path)
+        impostors.build(impostors.exported(tree), architecture, tmp_path, tmp_path)
